@@ -1,0 +1,95 @@
+// The record of an attachment: what an ADD planned and did, and all that its undo needs.
+#ifndef RAILCNI_ATTACHMENT_H_
+#define RAILCNI_ATTACHMENT_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "railcni/address.h"
+#include "railcni/json.h"
+#include "railcni/store.h"
+
+namespace railcni {
+
+// Identity of a network namespace: st_dev and st_ino of its nsfs file. It outlives the path, which
+// another namespace may take over.
+struct NetnsId {
+  uint64_t dev = 0;
+  uint64_t ino = 0;
+
+  auto operator<=>(const NetnsId&) const = default;
+};
+
+// One interface of one container on one network. The parts have limits (check_attachment_key) so
+// that a key fits LMDB's 511 bytes.
+struct AttachmentKey {
+  std::string network;
+  std::string container_id;
+  std::string ifname;
+
+  // "network/containerID/ifname", for messages and as a device claim's or lease's owner. None of
+  // the parts can hold a '/'.
+  std::string to_string() const;
+  // The reverse of to_string(). Throws Error{kStoreDamaged} when the text has not three parts.
+  static AttachmentKey parse(std::string_view text);
+
+  auto operator<=>(const AttachmentKey&) const = default;
+};
+
+// Throws Error{kInvalidConfig} when the network's name, Error{kInvalidEnvironment} when another
+// part is empty, has a '/' or a control character, or is too long: network 200 bytes, container ID
+// 255, ifname 15 (the kernel's limit).
+void check_attachment_key(const AttachmentKey& key);
+
+// An address that the IPAM gave to an attachment.
+struct Lease {
+  std::string pool;
+  IpPrefix address;  // with the prefix length of the pool's subnet
+
+  bool operator==(const Lease&) const = default;
+};
+
+struct Attachment {
+  AttachmentKey key;
+  // False from the record to the settle transaction: an ADD is under way, or died there.
+  bool settled = false;
+  std::string netns_path;
+  NetnsId netns;
+  std::string cni_type;
+  std::string pod_namespace;  // from CNI_ARGS; empty when the runtime sent none
+  std::string pod_name;
+  int64_t created = 0;               // seconds since the epoch
+  std::vector<std::string> devices;  // claimed devices (PCI addresses), one owner each
+  std::vector<Lease> leases;
+  Json link;    // the backend's own: what its undo and check need
+  Json result;  // the result of the ADD at CNI 1.1.0, once settled
+
+  Json to_json() const;
+  // Throws Error{kStoreDamaged} when `json` is not what to_json() made.
+  static Attachment from_json(const Json& json);
+};
+
+// The table of attachments, inside a transaction on the state file. Records are kept by key, so a
+// network's are found by prefix.
+void put_attachment(Txn& txn, const Attachment& attachment);
+std::optional<Attachment> get_attachment(const Txn& txn, const AttachmentKey& key);
+bool erase_attachment(Txn& txn, const AttachmentKey& key);
+// Calls `visit` for each attachment of `network` (of all networks when empty), ordered by network,
+// container ID, ifname, until it returns false.
+void scan_attachments(const Txn& txn, const std::string& network,
+                      const std::function<bool(const Attachment&)>& visit);
+
+// Device claims: a device has at most one owner. `device` is at most 200 bytes.
+// claim_device() returns the other owner when the device is claimed by one, nothing when it is now
+// (or was already) claimed by `owner`.
+std::optional<AttachmentKey> claim_device(Txn& txn, const std::string& device,
+                                          const AttachmentKey& owner);
+// Does nothing when the device is not claimed by `owner`.
+void release_device(Txn& txn, const std::string& device, const AttachmentKey& owner);
+
+}  // namespace railcni
+
+#endif  // RAILCNI_ATTACHMENT_H_

@@ -1,0 +1,74 @@
+// The contract of a backend: what makes, checks and removes the interface of one cniType.
+#ifndef RAILCNI_BACKEND_H_
+#define RAILCNI_BACKEND_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "railcni/attachment.h"
+#include "railcni/config.h"
+#include "railcni/netlink.h"
+#include "railcni/netns.h"
+#include "railcni/request.h"
+
+namespace railcni {
+
+// What a backend plans with.
+struct PlanContext {
+  const Request& request;
+  const NetworkConfig& config;
+  RouteSocket& host;
+  RouteSocket& pod;
+};
+
+// What a backend found out and decided before anything has changed.
+struct LinkPlan {
+  // Recorded before the link is made; all that detach() and check() need later.
+  Json link;
+  // Devices that this attachment claims for itself.
+  std::vector<std::string> devices;
+  // A lock to hold while attaching; empty for none.
+  std::string lock;
+  // For matchMasterSubnet: the master and its addresses.
+  std::string master;
+  std::vector<IpPrefix> master_addresses;
+};
+
+// A backend lives for one verb. plan() runs before attach() on the same object; detach() and
+// check() work from the record alone, which another version of the program may have written.
+class Backend {
+ public:
+  Backend() = default;
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+  virtual ~Backend() = default;
+
+  // Reads configuration and kernel, changes nothing. Throws every Error that can be known now.
+  virtual LinkPlan plan(const PlanContext& context) = 0;
+
+  // Makes the interface in the Pod, down, with its final name, MTU and MAC, as `link` of the plan
+  // says; returns what the Pod's namespace shows of it. It may add to `link` what is known only now.
+  virtual LinkInfo attach(const PlanContext& context, const Netns& pod_netns, Json& link) = 0;
+
+  // Undoes whatever attach() has done of `attachment.link`, completely or up to any point. `pod` is
+  // nullptr when the Pod's namespace is gone. Undoing what is not there is a success; what does not
+  // belong to the attachment is left alone. Throws when something is left that could not be undone.
+  virtual void detach(RouteSocket& host, RouteSocket* pod, const Attachment& attachment) = 0;
+
+  // For STATUS: throws when an ADD with this configuration could not work on this node now.
+  virtual void status(const NetworkConfig& config, RouteSocket& host) = 0;
+
+  // Throws Error{kCheckFailed} when the link in the Pod, found as `found`, is not as recorded.
+  virtual void check(RouteSocket& host, const LinkInfo& found, const Attachment& attachment) = 0;
+};
+
+// The backends there are.
+const std::vector<TypeName>& backend_types();
+// A new backend of that cniType; nullptr when there is none.
+std::unique_ptr<Backend> make_backend(std::string_view cni_type);
+
+}  // namespace railcni
+
+#endif  // RAILCNI_BACKEND_H_

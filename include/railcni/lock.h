@@ -1,0 +1,34 @@
+// Locks that die with their holder, one for any name, all in one file.
+#ifndef RAILCNI_LOCK_H_
+#define RAILCNI_LOCK_H_
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "railcni/fd.h"
+#include "railcni/store.h"
+
+namespace railcni {
+
+// An exclusive open-file-description lock (fcntl(2), F_OFD_SETLK) on one byte of `lock` in the
+// state folder, at an offset that is the name's hash: no file per name to leave behind, and the
+// kernel drops it when its holder dies. Two names with the same 62-bit hash would only wait for
+// each other.
+class NamedLock {
+ public:
+  // Waits up to `timeout` for the lock of `name`; throws Error{kTryAgainLater} when it is not to be
+  // had, Error{kIoFailure} when the lock file cannot be made.
+  static NamedLock acquire(const StorePaths& paths, const std::string& name,
+                           std::chrono::milliseconds timeout);
+  // As acquire() without waiting; nothing when another process holds it.
+  static std::optional<NamedLock> try_acquire(const StorePaths& paths, const std::string& name);
+
+ private:
+  explicit NamedLock(Fd fd) : fd_(std::move(fd)) {}
+  Fd fd_;
+};
+
+}  // namespace railcni
+
+#endif  // RAILCNI_LOCK_H_

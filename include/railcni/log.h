@@ -1,0 +1,29 @@
+// Logging to stderr or a file: never to stdout, which belongs to the protocol.
+#ifndef RAILCNI_LOG_H_
+#define RAILCNI_LOG_H_
+
+#include <string>
+#include <string_view>
+
+namespace railcni {
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError };
+
+// "debug", "info", "warning" (or "warn") and "error"; throws Error{kInvalidConfig} for another.
+LogLevel parse_log_level(std::string_view name);
+
+// Sends what follows at `level` and above to `file` (appended to, made when missing), or to stderr
+// when `file` is empty. `prefix` is put before every message (the verb and the attachment). Throws
+// Error{kIoFailure} when the file cannot be opened. Before the first call, warnings and errors go
+// to stderr.
+void open_log(LogLevel level, const std::string& file, std::string prefix);
+
+// One line each. A log that cannot be written never fails the verb.
+void log_debug(std::string_view message);
+void log_info(std::string_view message);
+void log_warning(std::string_view message);
+void log_error(std::string_view message);
+
+}  // namespace railcni
+
+#endif  // RAILCNI_LOG_H_

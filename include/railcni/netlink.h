@@ -1,0 +1,171 @@
+// rtnetlink: what railcni reads of links, addresses and routes, and messages to change them, sent
+// in batches.
+#ifndef RAILCNI_NETLINK_H_
+#define RAILCNI_NETLINK_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "railcni/address.h"
+
+struct nl_msg;
+struct nl_sock;
+struct nlmsghdr;
+
+namespace railcni {
+
+struct LinkInfo {
+  int index = 0;
+  std::string name;
+  std::string kind;  // IFLA_INFO_KIND: "macvlan", "vlan", ...; empty for hardware
+  HwAddress address;
+  uint32_t mtu = 0;
+  uint32_t flags = 0;               // IFF_* of <linux/if.h>
+  int parent = 0;                   // IFLA_LINK: the index of the link under this one, or 0
+  bool parent_elsewhere = false;    // IFLA_LINK_NETNSID is there: `parent` counts in another netns
+  int master = 0;                   // IFLA_MASTER: the bond or bridge that this link is a port of
+  std::optional<uint16_t> vlan_id;  // of a "vlan"
+  std::optional<uint32_t> macvlan_mode;  // MACVLAN_MODE_* of <linux/if_link.h>, of a "macvlan"
+};
+
+struct AddressInfo {
+  int link = 0;
+  IpPrefix address;
+  uint32_t flags = 0;  // IFA_F_* of <linux/if_addr.h>
+};
+
+struct RouteInfo {
+  IpPrefix destination;  // 0.0.0.0/0 or ::/0 for a default route
+  std::optional<IpAddress> gateway;
+  int link = 0;        // 0 for a multipath or blackhole route
+  uint32_t table = 0;  // RT_TABLE_MAIN is 254
+  uint32_t priority = 0;
+  uint8_t protocol = 0;
+  uint8_t scope = 0;
+};
+
+// A netlink message under construction.
+class NetlinkMessage {
+ public:
+  // `type` is an RTM_* value; `flags` are NLM_F_* beside NLM_F_REQUEST and NLM_F_ACK, which are
+  // always set. `header` is the family's fixed header (struct ifinfomsg, ...).
+  NetlinkMessage(uint16_t type, uint16_t flags, const void* header, size_t header_size);
+  NetlinkMessage(NetlinkMessage&&) noexcept = default;
+  NetlinkMessage& operator=(NetlinkMessage&&) noexcept = default;
+
+  NetlinkMessage& put(int attribute, const void* data, size_t size);
+  NetlinkMessage& put_u8(int attribute, uint8_t value);
+  NetlinkMessage& put_u16(int attribute, uint16_t value);
+  NetlinkMessage& put_u32(int attribute, uint32_t value);
+  NetlinkMessage& put_string(int attribute, const std::string& value);
+  NetlinkMessage& put_address(int attribute, const IpAddress& address);
+  // Adds an attribute that holds what `fill` adds.
+  NetlinkMessage& nest(int attribute, const std::function<void(NetlinkMessage&)>& fill);
+
+  const nlmsghdr* header() const;
+
+ private:
+  struct Free {
+    void operator()(nl_msg* msg) const;
+  };
+  std::unique_ptr<nl_msg, Free> msg_;
+};
+
+// Messages that are sent in one system call and whose acknowledgements are read together. The
+// kernel takes them in order and does not stop at one that fails.
+class NetlinkBatch {
+ public:
+  // `what` names the step in an error message: "add address 10.0.0.2/24 to net1".
+  void add(NetlinkMessage message, std::string what);
+  bool empty() const { return steps_.empty(); }
+
+ private:
+  friend class RouteSocket;
+  struct Step {
+    NetlinkMessage message;
+    std::string what;
+  };
+  std::vector<Step> steps_;
+};
+
+// An rtnetlink socket; it belongs for ever to the namespace in which it was made.
+class RouteSocket {
+ public:
+  // In the calling thread's namespace. Throws Error{kKernel}.
+  RouteSocket();
+
+  // Links by name (alternative names count) or index; nothing when there is none.
+  std::optional<LinkInfo> find_link(const std::string& name);
+  std::optional<LinkInfo> find_link(int index);
+  std::vector<LinkInfo> links();
+  // Addresses of all links of the namespace, both families.
+  std::vector<AddressInfo> addresses();
+  // Unicast routes of all tables.
+  std::vector<RouteInfo> routes(Family family);
+
+  // Sends all messages and waits for all acknowledgements. Throws Error{kKernel} for the first
+  // message that failed, with its step, the errno's text and the kernel's own explanation
+  // (NLMSGERR_ATTR_MSG) when there is one.
+  void send(const NetlinkBatch& batch);
+  void send(NetlinkMessage message, std::string what);
+  // As send() of one message, but returns the errno (0 for success) and leaves the kernel's
+  // explanation in `explanation`.
+  int try_send(const NetlinkMessage& message, std::string* explanation = nullptr);
+
+ private:
+  struct Free {
+    void operator()(nl_sock* socket) const;
+  };
+  using OnMessage = std::function<void(const nlmsghdr*)>;
+  struct Outcome {
+    int error = 0;
+    std::string explanation;
+  };
+
+  uint32_t transmit(const std::vector<const nlmsghdr*>& messages);
+  void dump(const NetlinkMessage& message, const OnMessage& on_message);
+  std::optional<LinkInfo> get_link(NetlinkMessage message);
+  // Reads replies until each of `outcomes` (sequence numbers from `first` on) has its
+  // acknowledgement.
+  void receive(uint32_t first, std::vector<Outcome>& outcomes, const OnMessage& on_message);
+
+  std::unique_ptr<nl_sock, Free> socket_;
+  uint32_t sequence_ = 0;
+};
+
+// ---- messages ----
+
+// A new link of `kind`, down, under `name`. With `netns_fd` >= 0 it is made in that namespace while
+// `parent` counts in the socket's own. `info_data` fills IFLA_INFO_DATA; it may be empty.
+struct NewLink {
+  std::string kind;
+  std::string name;
+  int parent = 0;
+  int netns_fd = -1;
+  uint32_t mtu = 0;   // 0: the kernel's choice
+  HwAddress address;  // empty: the kernel's choice
+  std::function<void(NetlinkMessage&)> info_data;
+};
+NetlinkMessage new_link_message(const NewLink& link);
+NetlinkMessage delete_link_message(int index);
+// Sets or clears IFF_UP.
+NetlinkMessage link_up_message(int index, bool up);
+// Makes the link a port of `master`.
+NetlinkMessage set_master_message(int index, int master);
+// net.ipv4.conf.LINK.arp_notify, by netlink: no /proc needed. The kernel then announces the
+// link's IPv4 addresses by gratuitous ARP when it comes up or changes its MAC.
+NetlinkMessage arp_notify_message(int index);
+// Adds an address; IPv4 with the broadcast address of its subnet (not in a /31 or /32). An IPv6
+// address is added without duplicate address detection (IFA_F_NODAD).
+NetlinkMessage new_address_message(int index, const IpPrefix& address);
+// Adds a route of protocol "static" by the given link; without gateway of scope "link".
+NetlinkMessage new_route_message(const RouteInfo& route);
+
+}  // namespace railcni
+
+#endif  // RAILCNI_NETLINK_H_

@@ -1,0 +1,62 @@
+// The master under a macvlan or ipvlan: an interface, a bond of several, a VLAN on either. Bonds and
+// VLANs are made when missing and left standing, since other Pods share them.
+#ifndef RAILCNI_UPLINK_H_
+#define RAILCNI_UPLINK_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "railcni/address.h"
+#include "railcni/netlink.h"
+#include "railcni/object_reader.h"
+
+namespace railcni {
+
+struct BondSpec {
+  std::string name;
+  uint8_t mode = 0;  // 0-6, as the kernel numbers them (Documentation/networking/bonding)
+  // "miimon=100;xmit_hash_policy=layer3+4": names and values as the kernel's bonding document has
+  // them, separated by ';' or ' '.
+  std::string options;
+};
+
+struct UplinkSpec {
+  std::vector<std::string> masters;
+  std::optional<BondSpec> bond;
+  uint16_t vlan_id = 0;  // 0: none
+
+  // The bond, or the only master.
+  const std::string& base() const;
+  // base(), with ".ID" when there is a VLAN: the name of the link that Pods get children of.
+  std::string name() const;
+};
+
+// Reads `master` (a list, or one string), `vlanID` and `bond` of a type's block. Without `master`
+// the list is empty: the device of the default route is meant. Throws Error{kInvalidConfig}.
+UplinkSpec read_uplink(ObjectReader& block);
+
+// The device of `socket`'s namespace that carries the IPv4 (or else the IPv6) default route of table
+// main. Throws Error{kInvalidConfig} when there is none.
+std::string default_route_device(RouteSocket& socket);
+
+// Looks for the uplink. Nothing when it has to be made and can be; throws Error{kInvalidConfig}
+// when an interface it needs is missing, is not what the spec says (another VLAN id, not a bond) or
+// has a name that is too long.
+std::optional<LinkInfo> find_uplink(RouteSocket& socket, const UplinkSpec& spec);
+
+// Makes what is missing of the uplink, up; what it made is taken back when a later step fails.
+LinkInfo ensure_uplink(RouteSocket& socket, const UplinkSpec& spec);
+
+// The addresses of the link, of the bond or bridge that it is a port of, and of the VLANs on either.
+std::vector<IpPrefix> addresses_around(RouteSocket& socket, const LinkInfo& link);
+
+// The message that makes a bond. Throws Error{kInvalidConfig} for an option it does not know.
+NetlinkMessage new_bond_message(const BondSpec& bond, RouteSocket* socket);
+// The message that makes a VLAN (802.1Q) on `parent`.
+NetlinkMessage new_vlan_message(const std::string& name, int parent, uint16_t vlan_id);
+
+}  // namespace railcni
+
+#endif  // RAILCNI_UPLINK_H_

@@ -1,0 +1,39 @@
+// The entry points: the CNI verbs for the protocol's caller, and what the command line shares with
+// them.
+#ifndef RAILCNI_VERBS_H_
+#define RAILCNI_VERBS_H_
+
+#include <string>
+#include <vector>
+
+#include "railcni/attachment.h"
+#include "railcni/store.h"
+
+namespace railcni {
+
+// Serves the verb that CNI_COMMAND names: reads environment and stdin, writes one JSON document (a
+// result or an error) or nothing to stdout. Returns the process' exit code. Never throws.
+int run_cni();
+
+// Serves the command line. Returns the process' exit code. Never throws.
+int run_cli(int argc, char** argv);
+
+// What a walk over the stale attachments found and did.
+struct ReclaimReport {
+  std::vector<Attachment> undone;  // with dry_run: what would be undone
+  // Undone only in part: the attachment stays recorded, with the reason.
+  struct Failure {
+    Attachment attachment;
+    std::string reason;
+  };
+  std::vector<Failure> failed;
+};
+
+// Undoes the attachments whose network namespace no longer exists (see netns_alive()); never one
+// whose namespace is alive, and never one that another railcni is working on right now. With
+// `dry_run` nothing is changed.
+ReclaimReport reclaim_stale(const StorePaths& paths, bool dry_run);
+
+}  // namespace railcni
+
+#endif  // RAILCNI_VERBS_H_

@@ -1,0 +1,37 @@
+// The list of backends: a new one is a folder beside this file and a line here.
+#include <array>
+
+#include "plugins/macvlan/macvlan.h"
+#include "railcni/backend.h"
+
+namespace railcni {
+namespace {
+
+struct Entry {
+  TypeName type;
+  std::unique_ptr<Backend> (*make)();
+};
+
+constexpr std::array<Entry, 1> kBackends = {{
+    {{"macvlan", "macvlan"}, make_macvlan_backend},
+}};
+
+}  // namespace
+
+const std::vector<TypeName>& backend_types() {
+  static const std::vector<TypeName> types = [] {
+    std::vector<TypeName> list;
+    for (const Entry& entry : kBackends) list.push_back(entry.type);
+    return list;
+  }();
+  return types;
+}
+
+std::unique_ptr<Backend> make_backend(std::string_view cni_type) {
+  for (const Entry& entry : kBackends) {
+    if (entry.type.cni_type == cni_type) return entry.make();
+  }
+  return nullptr;
+}
+
+}  // namespace railcni

@@ -1,0 +1,107 @@
+// railcni gc
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "railcni/ipam.h"
+#include "railcni/verbs.h"
+#include "src/cli/command.h"
+#include "src/cli/table.h"
+
+namespace railcni::cli {
+namespace {
+
+std::string addresses_of(const Attachment& attachment) {
+  std::string text;
+  for (const Lease& lease : attachment.leases) {
+    text += (text.empty() ? "" : ",") + lease.address.address.to_string();
+  }
+  return text;
+}
+
+Json attachment_json(const Attachment& attachment) {
+  Json json = Json::object({{"network", attachment.key.network},
+                            {"containerID", attachment.key.container_id},
+                            {"ifname", attachment.key.ifname},
+                            {"netns", attachment.netns_path},
+                            {"podNamespace", attachment.pod_namespace},
+                            {"podName", attachment.pod_name}});
+  json["addresses"] = Json::array();
+  for (const Lease& lease : attachment.leases) {
+    json["addresses"].push_back(lease.address.address.to_string());
+  }
+  json["devices"] = Json::strings(attachment.devices);
+  return json;
+}
+
+// What does not agree in the state file: a fault of railcni, to be seen rather than guessed at.
+std::vector<std::string> read_inconsistencies(const StorePaths& paths) {
+  std::vector<std::string> lines;
+  const auto state = Store::open(Store::File::kState, paths, Store::Mode::kExisting);
+  if (state) state->read([&lines](const Txn& txn) { lines = check_invariants(txn); });
+  return lines;
+}
+
+void print_table(const ReclaimReport& report, bool dry_run) {
+  if (report.undone.empty()) {
+    notice(report.failed.empty() ? "nothing to undo" : "nothing undone");
+    return;
+  }
+  Table table({"NETWORK", "CONTAINER", "IFNAME", "ADDRESSES", "POD", "NETNS"});
+  for (const Attachment& attachment : report.undone) {
+    const std::string pod =
+        attachment.pod_name.empty() ? "" : attachment.pod_namespace + "/" + attachment.pod_name;
+    table.add_row({attachment.key.network, attachment.key.container_id.substr(0, 12),
+                   attachment.key.ifname, addresses_of(attachment), pod, attachment.netns_path});
+  }
+  const std::string count = std::to_string(report.undone.size()) +
+                            (report.undone.size() == 1 ? " attachment" : " attachments");
+  print(table.to_string() + count + (dry_run ? " would be undone\n" : " undone\n"));
+}
+
+int collect(const Invocation& invocation, bool dry_run) {
+  const StorePaths paths = invocation.paths();
+  const ReclaimReport report = reclaim_stale(paths, dry_run);
+  const std::vector<std::string> inconsistencies = read_inconsistencies(paths);
+  for (const auto& [attachment, reason] : report.failed) {
+    notice("railcni: " + attachment.key.to_string() + ": " + reason);
+  }
+  for (const std::string& line : inconsistencies) notice("railcni: inconsistent state: " + line);
+  if (invocation.json()) {
+    Json undone = Json::array();
+    for (const Attachment& attachment : report.undone)
+      undone.push_back(attachment_json(attachment));
+    Json failed = Json::array();
+    for (const auto& [attachment, reason] : report.failed) {
+      failed.push_back(attachment_json(attachment));
+      failed.as_array().back()["reason"] = reason;
+    }
+    print_json(Json::object({{"dryRun", dry_run},
+                             {"undone", std::move(undone)},
+                             {"failed", std::move(failed)},
+                             {"inconsistencies", Json::strings(inconsistencies)}}));
+  } else {
+    print_table(report, dry_run);
+  }
+  return report.failed.empty() && inconsistencies.empty() ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+}  // namespace
+
+void add_gc(CLI::App& app, Invocation& invocation) {
+  CLI::App* command = app.add_subcommand(
+      "gc", "Undo what is left of Pods whose network namespace no longer exists");
+  command->footer(
+      "Links, addresses and device claims are given back. Nothing of a namespace that still exists "
+      "is touched.\n"
+      "Exit code 1 when something could not be undone, or the state file disagrees with itself.");
+  auto dry_run = std::make_shared<bool>(false);
+  command->add_flag("--dry-run", *dry_run, "Only show what would be undone");
+  add_store_options(*command, invocation);
+  command->callback([&invocation, dry_run] {
+    invocation.run = [dry_run](const Invocation& i) { return collect(i, *dry_run); };
+  });
+}
+
+}  // namespace railcni::cli

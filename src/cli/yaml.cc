@@ -1,0 +1,170 @@
+#include "src/cli/yaml.h"
+
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <cctype>
+#include <istream>
+#include <optional>
+#include <streambuf>
+#include <utility>
+
+#include "railcni/error.h"
+#include "src/cli/utf8.h"
+#include "src/cli/yaml_builder.h"
+#include "src/cli/yaml_scalar.h"
+
+namespace railcni::cli {
+namespace {
+
+// Reads a text in place: an istringstream would copy it.
+class ViewBuffer : public std::streambuf {
+ public:
+  explicit ViewBuffer(std::string_view text) {
+    // streambuf has no constant areas; nothing writes to it, as it is only read from.
+    char* begin = const_cast<char*>(text.data());
+    setg(begin, begin, begin + text.size());
+  }
+};
+
+// yaml-cpp replaces what is not UTF-8, and takes a NUL or EOT byte for the end of the file: a
+// document could lose its tail without a word.
+void check_characters(const YamlBuilder& builder, std::string_view text) {
+  YAML::Mark mark;
+  for (size_t at = 0; at < text.size();) {
+    const size_t size = utf8_character_size(text.substr(at));
+    if (size == 0) {
+      static constexpr char kHex[] = "0123456789abcdef";
+      const auto byte = static_cast<unsigned char>(text[at]);
+      throw builder.error_at(mark, std::string("byte 0x") + kHex[byte >> 4] + kHex[byte & 15] +
+                                       " is not text: the file must be UTF-8 without control "
+                                       "characters");
+    }
+    if (text[at] == '\n') {
+      ++mark.line;
+      mark.column = 0;
+    } else {
+      ++mark.column;
+    }
+    at += size;
+  }
+}
+
+void append_items(Json document, std::vector<Json>& out) {
+  const Json* kind = document.find("kind");
+  const Json* items = document.find("items");
+  if (kind == nullptr || !kind->is_string() || !kind->as_string().ends_with("List") ||
+      items == nullptr || !items->is_array()) {
+    out.push_back(std::move(document));
+    return;
+  }
+  for (const Json& item : items->as_array()) append_items(item, out);
+}
+
+// True when `text` starts as a JSON document does.
+bool looks_like_json(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
+}
+
+// JSON that yaml-cpp cannot read: tabs before a key, \ud83d\ude00 escapes.
+std::optional<Json> parse_as_json(std::string_view text) {
+  if (!looks_like_json(text)) return std::nullopt;
+  try {
+    return Json::parse(text);
+  } catch (const Error&) {
+    return std::nullopt;  // the YAML parser's complaint has a line and column
+  }
+}
+
+// True when the text can stand without quotes and is read back as the same string.
+bool is_plain(const std::string& text) {
+  static constexpr std::string_view kSafe = "._/-";
+  for (const char c : text) {
+    if (!std::isalnum(static_cast<unsigned char>(c)) && kSafe.find(c) == std::string_view::npos) {
+      return false;
+    }
+  }
+  if (text.starts_with('-')) return false;
+  try {
+    return resolve_plain_scalar(text).is_string();
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+std::string scalar_text(const Json& value) {
+  // A JSON string is a double-quoted YAML one, its escapes included.
+  if (value.is_string() && is_plain(value.as_string())) return value.as_string();
+  return value.dump();
+}
+
+void write_yaml(std::string& out, const Json& value, size_t indent) {
+  const std::string margin(indent, ' ');
+  const auto write_value = [&](const Json& item, size_t deeper) {
+    const bool is_block = (item.is_object() && !item.as_object().empty()) ||
+                          (item.is_array() && !item.as_array().empty());
+    if (is_block) {
+      out += '\n';
+      write_yaml(out, item, deeper);
+    } else {
+      out += ' ' + scalar_text(item) + '\n';
+    }
+  };
+  if (value.is_object()) {
+    for (const auto& [key, member] : value.as_object()) {
+      out += margin + scalar_text(Json(key)) + ':';
+      write_value(member, indent + 2);
+    }
+  } else {
+    for (const Json& item : value.as_array()) {
+      out += margin + '-';
+      if (item.is_object() && !item.as_object().empty()) {
+        // "- key: value": the first member stands behind the dash.
+        std::string block;
+        write_yaml(block, item, indent + 2);
+        out += ' ' + block.substr(indent + 2);
+      } else {
+        write_value(item, indent + 2);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Json> parse_yaml(const std::string& name, std::string_view text) {
+  if (text.size() > kMaxYamlSize) {
+    throw Error(Code::kDecodingFailure,
+                name + ": larger than " + std::to_string(kMaxYamlSize >> 20) + " MiB");
+  }
+  YamlBuilder builder(name);
+  check_characters(builder, text);
+  std::vector<Json> documents;
+  try {
+    ViewBuffer buffer(text);
+    std::istream stream(&buffer);
+    YAML::Parser parser(stream);
+    while (parser.HandleNextDocument(builder)) {
+    }
+    documents = std::move(builder.documents());
+  } catch (const YAML::Exception& exception) {
+    std::optional<Json> json = parse_as_json(text);
+    if (!json) throw builder.error_at(exception.mark, exception.msg);
+    documents.push_back(std::move(*json));
+  }
+  std::vector<Json> result;
+  for (Json& document : documents) append_items(std::move(document), result);
+  return result;
+}
+
+std::string to_yaml(const Json& value) {
+  std::string out;
+  const bool is_block = (value.is_object() && !value.as_object().empty()) ||
+                        (value.is_array() && !value.as_array().empty());
+  if (!is_block) return scalar_text(value) + '\n';
+  write_yaml(out, value, 0);
+  return out;
+}
+
+}  // namespace railcni::cli

@@ -1,0 +1,117 @@
+// The message that makes a bond, with the options of the kernel's bonding document.
+#include <linux/if_link.h>
+
+#include <array>
+#include <charconv>
+#include <span>
+
+#include "railcni/error.h"
+#include "railcni/uplink.h"
+
+namespace railcni {
+namespace {
+
+struct BondOption {
+  std::string_view name;
+  int attribute;  // IFLA_BOND_* of <linux/if_link.h>
+  enum Kind { kU8, kU32, kLink } kind;
+  // Words that the bonding document allows in place of numbers, from 0 on.
+  std::span<const std::string_view> words;
+};
+
+constexpr std::array<std::string_view, 2> kLacpRate = {"slow", "fast"};
+constexpr std::array<std::string_view, 3> kAdSelect = {"stable", "bandwidth", "count"};
+constexpr std::array<std::string_view, 6> kXmitHash = {"layer2",     "layer3+4",  "layer2+3",
+                                                       "encap2+3",   "encap3+4",  "vlan+srcmac"};
+constexpr std::array<std::string_view, 3> kFailOverMac = {"none", "active", "follow"};
+constexpr std::array<std::string_view, 3> kReselect = {"always", "better", "failure"};
+
+constexpr BondOption kOptions[] = {
+    {"miimon", IFLA_BOND_MIIMON, BondOption::kU32, {}},
+    {"updelay", IFLA_BOND_UPDELAY, BondOption::kU32, {}},
+    {"downdelay", IFLA_BOND_DOWNDELAY, BondOption::kU32, {}},
+    {"use_carrier", IFLA_BOND_USE_CARRIER, BondOption::kU8, {}},
+    {"arp_interval", IFLA_BOND_ARP_INTERVAL, BondOption::kU32, {}},
+    {"primary", IFLA_BOND_PRIMARY, BondOption::kLink, {}},
+    {"primary_reselect", IFLA_BOND_PRIMARY_RESELECT, BondOption::kU8, kReselect},
+    {"fail_over_mac", IFLA_BOND_FAIL_OVER_MAC, BondOption::kU8, kFailOverMac},
+    {"xmit_hash_policy", IFLA_BOND_XMIT_HASH_POLICY, BondOption::kU8, kXmitHash},
+    {"resend_igmp", IFLA_BOND_RESEND_IGMP, BondOption::kU32, {}},
+    {"num_grat_arp", IFLA_BOND_NUM_PEER_NOTIF, BondOption::kU8, {}},
+    {"all_slaves_active", IFLA_BOND_ALL_SLAVES_ACTIVE, BondOption::kU8, {}},
+    {"min_links", IFLA_BOND_MIN_LINKS, BondOption::kU32, {}},
+    {"lp_interval", IFLA_BOND_LP_INTERVAL, BondOption::kU32, {}},
+    {"packets_per_slave", IFLA_BOND_PACKETS_PER_SLAVE, BondOption::kU32, {}},
+    {"lacp_rate", IFLA_BOND_AD_LACP_RATE, BondOption::kU8, kLacpRate},
+    {"ad_select", IFLA_BOND_AD_SELECT, BondOption::kU8, kAdSelect},
+    {"tlb_dynamic_lb", IFLA_BOND_TLB_DYNAMIC_LB, BondOption::kU8, {}},
+};
+
+[[noreturn]] void fail(const BondSpec& bond, std::string_view pair, const std::string& why) {
+  throw Error(Code::kInvalidConfig,
+              "bond " + bond.name + ": option \"" + std::string(pair) + "\": " + why);
+}
+
+const BondOption& find_option(const BondSpec& bond, std::string_view pair, std::string_view name) {
+  std::vector<std::string> known;
+  for (const BondOption& option : kOptions) {
+    if (option.name == name) return option;
+    known.emplace_back(option.name);
+  }
+  const std::string near = nearest_word(name, known);
+  fail(bond, pair,
+       "no such option" + (near.empty() ? std::string() : "; did you mean \"" + near + "\"?"));
+}
+
+void put_option(NetlinkMessage& data, const BondSpec& bond, std::string_view pair,
+                RouteSocket* socket) {
+  const size_t equals = pair.find('=');
+  if (equals == std::string_view::npos) fail(bond, pair, "must be NAME=VALUE");
+  const BondOption& option = find_option(bond, pair, pair.substr(0, equals));
+  const std::string_view value = pair.substr(equals + 1);
+  if (option.kind == BondOption::kLink) {
+    const auto link = socket != nullptr ? socket->find_link(std::string(value)) : std::nullopt;
+    if (!link) fail(bond, pair, "no such interface");
+    data.put_u32(option.attribute, static_cast<uint32_t>(link->index));
+    return;
+  }
+  uint32_t number = 0;
+  bool known = false;
+  for (size_t i = 0; i < option.words.size(); ++i) {
+    if (option.words[i] != value) continue;
+    number = static_cast<uint32_t>(i);
+    known = true;
+  }
+  if (!known) {
+    const auto end = std::from_chars(value.data(), value.data() + value.size(), number);
+    const uint32_t max = option.kind == BondOption::kU8 ? 255 : UINT32_MAX;
+    if (end.ec != std::errc() || end.ptr != value.data() + value.size() || number > max) {
+      fail(bond, pair, "not a value of this option");
+    }
+  }
+  if (option.kind == BondOption::kU8) {
+    data.put_u8(option.attribute, static_cast<uint8_t>(number));
+  } else {
+    data.put_u32(option.attribute, number);
+  }
+}
+
+}  // namespace
+
+NetlinkMessage new_bond_message(const BondSpec& bond, RouteSocket* socket) {
+  NewLink link;
+  link.kind = "bond";
+  link.name = bond.name;
+  link.info_data = [&bond, socket](NetlinkMessage& data) {
+    data.put_u8(IFLA_BOND_MODE, bond.mode);
+    std::string_view rest = bond.options;
+    while (!rest.empty()) {
+      const size_t end = std::min(rest.find_first_of("; "), rest.size());
+      if (end > 0) put_option(data, bond, rest.substr(0, end), socket);
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+  };
+  return new_link_message(link);
+}
+
+}  // namespace railcni

@@ -1,0 +1,186 @@
+#include "src/kernel/route_parse.h"
+
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include <cstring>
+
+namespace railcni {
+namespace {
+
+// Calls `visit` for each well-formed attribute after a fixed header of `header_size` bytes.
+template <typename Visit>
+void each_attribute(const nlmsghdr* header, size_t header_size, Visit visit) {
+  if (static_cast<size_t>(nlmsg_datalen(header)) < header_size) return;
+  int left = nlmsg_attrlen(header, static_cast<int>(header_size));
+  for (const nlattr* attribute = nlmsg_attrdata(header, static_cast<int>(header_size));
+       nla_ok(attribute, left); attribute = nla_next(attribute, &left)) {
+    visit(nla_type(attribute), attribute);
+  }
+}
+
+template <typename Visit>
+void each_nested(const nlattr* outer, Visit visit) {
+  int left = nla_len(outer);
+  for (auto* attribute = static_cast<const nlattr*>(nla_data(outer)); nla_ok(attribute, left);
+       attribute = nla_next(attribute, &left)) {
+    visit(nla_type(attribute), attribute);
+  }
+}
+
+// The attribute as a number; 0 when it is too short to be one.
+template <typename Number>
+Number number(const nlattr* attribute) {
+  Number value = 0;
+  if (static_cast<size_t>(nla_len(attribute)) >= sizeof value) {
+    memcpy(&value, nla_data(attribute), sizeof value);
+  }
+  return value;
+}
+
+std::string text(const nlattr* attribute) {
+  const auto* data = static_cast<const char*>(nla_data(attribute));
+  return std::string(data, strnlen(data, static_cast<size_t>(nla_len(attribute))));
+}
+
+std::optional<Family> family_of(uint8_t value) {
+  if (value == AF_INET) return Family::kV4;
+  if (value == AF_INET6) return Family::kV6;
+  return std::nullopt;
+}
+
+std::optional<IpAddress> address(Family family, const nlattr* attribute) {
+  const size_t size = family == Family::kV4 ? 4 : 16;
+  if (static_cast<size_t>(nla_len(attribute)) != size) return std::nullopt;
+  return IpAddress::from_bytes(family, static_cast<const uint8_t*>(nla_data(attribute)));
+}
+
+void parse_link_info(const nlattr* info, LinkInfo& link) {
+  const nlattr* data = nullptr;
+  each_nested(info, [&](int type, const nlattr* attribute) {
+    if (type == IFLA_INFO_KIND) link.kind = text(attribute);
+    if (type == IFLA_INFO_DATA) data = attribute;
+  });
+  if (data == nullptr) return;
+  each_nested(data, [&](int type, const nlattr* attribute) {
+    if (link.kind == "macvlan" && type == IFLA_MACVLAN_MODE) {
+      link.macvlan_mode = number<uint32_t>(attribute);
+    }
+    if (link.kind == "vlan" && type == IFLA_VLAN_ID) link.vlan_id = number<uint16_t>(attribute);
+  });
+}
+
+}  // namespace
+
+LinkInfo parse_link(const nlmsghdr* header) {
+  LinkInfo link;
+  if (header->nlmsg_type != RTM_NEWLINK ||
+      static_cast<size_t>(nlmsg_datalen(header)) < sizeof(ifinfomsg)) {
+    return link;
+  }
+  const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(header));
+  link.index = info->ifi_index;
+  link.flags = info->ifi_flags;
+  each_attribute(header, sizeof(ifinfomsg), [&link](int type, const nlattr* attribute) {
+    switch (type) {
+      case IFLA_IFNAME:
+        link.name = text(attribute);
+        break;
+      case IFLA_ADDRESS: {
+        const auto* bytes = static_cast<const uint8_t*>(nla_data(attribute));
+        link.address.assign(bytes, bytes + nla_len(attribute));
+        break;
+      }
+      case IFLA_MTU:
+        link.mtu = number<uint32_t>(attribute);
+        break;
+      case IFLA_LINK:
+        link.parent = number<int>(attribute);
+        break;
+      case IFLA_LINK_NETNSID:
+        link.parent_elsewhere = true;
+        break;
+      case IFLA_MASTER:
+        link.master = number<int>(attribute);
+        break;
+      case IFLA_LINKINFO:
+        parse_link_info(attribute, link);
+        break;
+      default:
+        break;
+    }
+  });
+  return link;
+}
+
+std::optional<AddressInfo> parse_address(const nlmsghdr* header) {
+  if (header->nlmsg_type != RTM_NEWADDR ||
+      static_cast<size_t>(nlmsg_datalen(header)) < sizeof(ifaddrmsg)) {
+    return std::nullopt;
+  }
+  const auto* info = static_cast<const ifaddrmsg*>(nlmsg_data(header));
+  const auto family = family_of(info->ifa_family);
+  if (!family) return std::nullopt;
+  AddressInfo result;
+  result.link = static_cast<int>(info->ifa_index);
+  result.flags = info->ifa_flags;
+  // IFA_LOCAL is the link's own address; IFA_ADDRESS is the peer's on a point-to-point link, and
+  // the only one that IPv6 sends without a peer.
+  std::optional<IpAddress> local;
+  std::optional<IpAddress> any;
+  each_attribute(header, sizeof(ifaddrmsg), [&](int type, const nlattr* attribute) {
+    if (type == IFA_LOCAL) local = address(*family, attribute);
+    if (type == IFA_ADDRESS) any = address(*family, attribute);
+    if (type == IFA_FLAGS) result.flags = number<uint32_t>(attribute);
+  });
+  if (!local) local = any;
+  if (!local) return std::nullopt;
+  result.address = {*local, info->ifa_prefixlen};
+  return result;
+}
+
+std::optional<RouteInfo> parse_route(const nlmsghdr* header) {
+  if (header->nlmsg_type != RTM_NEWROUTE ||
+      static_cast<size_t>(nlmsg_datalen(header)) < sizeof(rtmsg)) {
+    return std::nullopt;
+  }
+  const auto* info = static_cast<const rtmsg*>(nlmsg_data(header));
+  const auto family = family_of(info->rtm_family);
+  if (!family || info->rtm_type != RTN_UNICAST || (info->rtm_flags & RTM_F_CLONED) != 0) {
+    return std::nullopt;
+  }
+  RouteInfo route;
+  route.destination = {{*family, 0}, info->rtm_dst_len};
+  route.table = info->rtm_table;
+  route.protocol = info->rtm_protocol;
+  route.scope = info->rtm_scope;
+  each_attribute(header, sizeof(rtmsg), [&](int type, const nlattr* attribute) {
+    switch (type) {
+      case RTA_DST:
+        if (const auto destination = address(*family, attribute)) {
+          route.destination.address = *destination;
+        }
+        break;
+      case RTA_GATEWAY:
+        route.gateway = address(*family, attribute);
+        break;
+      case RTA_OIF:
+        route.link = number<int>(attribute);
+        break;
+      case RTA_TABLE:
+        route.table = number<uint32_t>(attribute);
+        break;
+      case RTA_PRIORITY:
+        route.priority = number<uint32_t>(attribute);
+        break;
+      default:
+        break;
+    }
+  });
+  return route;
+}
+
+}  // namespace railcni

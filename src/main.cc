@@ -1,0 +1,30 @@
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "railcni/verbs.h"
+
+namespace {
+
+// A caller may start us with stdin, stdout or stderr closed. The next file we open would then get
+// that number, and what is meant for the caller would be written into the store.
+void fill_standard_fds() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (fcntl(fd, F_GETFD) >= 0) continue;
+    if (open("/dev/null", O_RDWR) < 0 && memfd_create("null", 0) < 0) _exit(1);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  fill_standard_fds();
+  // A reader that went away is an error of write(2), not the end of a half-done verb.
+  signal(SIGPIPE, SIG_IGN);
+  const char* command = getenv("CNI_COMMAND");
+  if (command != nullptr && *command != '\0') return railcni::run_cni();
+  return railcni::run_cli(argc, argv);
+}

@@ -1,0 +1,169 @@
+#include <algorithm>
+
+#include "railcni/attachment.h"
+#include "railcni/error.h"
+#include "src/store/schema.h"
+
+namespace railcni {
+namespace {
+
+constexpr size_t kMaxNetwork = 200;
+constexpr size_t kMaxContainerId = 255;
+constexpr size_t kMaxIfname = 15;
+
+void check_part(const std::string& part, const char* what, size_t limit, Code code) {
+  auto fail = [&](const std::string& why) {
+    throw Error(code, std::string(what) + ": \"" + part + "\" " + why);
+  };
+  if (part.empty()) fail("must not be empty");
+  if (part.size() > limit) {
+    fail("has " + std::to_string(part.size()) + " bytes, at most " + std::to_string(limit) +
+         " are possible");
+  }
+  // '/' separates the parts in an owner's text, NUL in a key.
+  bool bad = std::any_of(part.begin(), part.end(), [](char c) {
+    return c == '/' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+  if (bad) fail("must not contain a '/' or a control character");
+}
+
+std::string attachment_key(const AttachmentKey& key) {
+  std::string bytes = schema::table(schema::kAttachment);
+  bytes.append(key.network).push_back('\0');
+  bytes.append(key.container_id).push_back('\0');
+  return bytes += key.ifname;
+}
+
+Attachment parse_record(std::string_view key, std::string_view value) {
+  try {
+    Attachment attachment = Attachment::from_json(Json::parse(value));
+    if (attachment_key(attachment.key) == key) return attachment;
+    throw Error(Code::kStoreDamaged, "it is that of " + attachment.key.to_string());
+  } catch (const Error& error) {
+    std::string name(key.substr(1));
+    std::replace(name.begin(), name.end(), '\0', '/');
+    throw Error(Code::kStoreDamaged,
+                "the record of attachment " + name + " is damaged: " + error.msg(),
+                error.details());
+  }
+}
+
+std::string device_key(const std::string& device) {
+  return schema::table(schema::kDevice) + device;
+}
+
+}  // namespace
+
+std::string AttachmentKey::to_string() const { return network + "/" + container_id + "/" + ifname; }
+
+AttachmentKey AttachmentKey::parse(std::string_view text) {
+  size_t first = text.find('/');
+  size_t second = first == std::string_view::npos ? first : text.find('/', first + 1);
+  if (second == std::string_view::npos || text.find('/', second + 1) != std::string_view::npos) {
+    throw Error(Code::kStoreDamaged,
+                "\"" + std::string(text) + "\" is not an attachment (network/containerID/ifname)");
+  }
+  return {std::string(text.substr(0, first)),
+          std::string(text.substr(first + 1, second - first - 1)),
+          std::string(text.substr(second + 1))};
+}
+
+void check_attachment_key(const AttachmentKey& key) {
+  check_part(key.network, "name", kMaxNetwork, Code::kInvalidConfig);
+  check_part(key.container_id, "CNI_CONTAINERID", kMaxContainerId, Code::kInvalidEnvironment);
+  check_part(key.ifname, "CNI_IFNAME", kMaxIfname, Code::kInvalidEnvironment);
+}
+
+Json Attachment::to_json() const {
+  Json leased = Json::array();
+  for (const Lease& lease : leases) {
+    leased.push_back(Json::object({{"pool", lease.pool}, {"address", lease.address.to_string()}}));
+  }
+  return Json::object({{"network", key.network},
+                       {"containerID", key.container_id},
+                       {"ifname", key.ifname},
+                       {"settled", settled},
+                       {"netns", netns_path},
+                       {"netnsDev", netns.dev},
+                       {"netnsIno", netns.ino},
+                       {"cniType", cni_type},
+                       {"podNamespace", pod_namespace},
+                       {"podName", pod_name},
+                       {"created", created},
+                       {"devices", Json::strings(devices)},
+                       {"leases", std::move(leased)},
+                       {"link", link},
+                       {"result", result}});
+}
+
+Attachment Attachment::from_json(const Json& json) {
+  try {
+    Attachment attachment;
+    attachment.key = {json.at("network").as_string(), json.at("containerID").as_string(),
+                      json.at("ifname").as_string()};
+    attachment.settled = json.at("settled").as_bool();
+    attachment.netns_path = json.at("netns").as_string();
+    attachment.netns = {json.at("netnsDev").as_uint(), json.at("netnsIno").as_uint()};
+    attachment.cni_type = json.at("cniType").as_string();
+    attachment.pod_namespace = json.at("podNamespace").as_string();
+    attachment.pod_name = json.at("podName").as_string();
+    attachment.created = json.at("created").as_int();
+    for (const Json& device : json.at("devices").as_array()) {
+      attachment.devices.push_back(device.as_string());
+    }
+    for (const Json& lease : json.at("leases").as_array()) {
+      attachment.leases.push_back(
+          {lease.at("pool").as_string(),
+           IpPrefix::parse_or_throw(lease.at("address").as_string(), "address")});
+    }
+    attachment.link = json.at("link");
+    attachment.result = json.at("result");
+    return attachment;
+  } catch (const Error& error) {
+    throw Error(Code::kStoreDamaged, "not an attachment's record: " + error.msg(), error.details());
+  }
+}
+
+void put_attachment(Txn& txn, const Attachment& attachment) {
+  check_attachment_key(attachment.key);
+  txn.put(attachment_key(attachment.key), attachment.to_json().dump());
+}
+
+std::optional<Attachment> get_attachment(const Txn& txn, const AttachmentKey& key) {
+  std::string bytes = attachment_key(key);
+  std::optional<std::string_view> value = txn.get(bytes);
+  if (!value) return std::nullopt;
+  return parse_record(bytes, *value);
+}
+
+bool erase_attachment(Txn& txn, const AttachmentKey& key) { return txn.erase(attachment_key(key)); }
+
+void scan_attachments(const Txn& txn, const std::string& network,
+                      const std::function<bool(const Attachment&)>& visit) {
+  std::string prefix = schema::table(schema::kAttachment);
+  if (!network.empty()) prefix.append(network).push_back('\0');
+  txn.scan(prefix, "", [&visit](std::string_view key, std::string_view value) {
+    return visit(parse_record(key, value));
+  });
+}
+
+std::optional<AttachmentKey> claim_device(Txn& txn, const std::string& device,
+                                          const AttachmentKey& owner) {
+  check_part(device, "device", 200, Code::kInvalidConfig);
+  std::string key = device_key(device);
+  if (std::optional<std::string_view> claimed = txn.get(key)) {
+    AttachmentKey other = AttachmentKey::parse(*claimed);
+    if (other != owner) return other;
+    return std::nullopt;
+  }
+  txn.put(key, owner.to_string());
+  return std::nullopt;
+}
+
+void release_device(Txn& txn, const std::string& device, const AttachmentKey& owner) {
+  std::string key = device_key(device);
+  std::optional<std::string_view> claimed = txn.get(key);
+  if (claimed && *claimed == owner.to_string()) txn.erase(key);
+}
+
+}  // namespace railcni

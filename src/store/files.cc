@@ -1,0 +1,102 @@
+#include "src/store/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "railcni/error.h"
+#include "railcni/fd.h"
+
+namespace railcni {
+namespace {
+
+bool is_hex(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// "state-1a2b3c4d.mdb" or "state-1a2b3c4d.mdb-lock", of a boot other than `boot`. The state of
+// "noboot" is not told by its name to be old, so it stays.
+bool is_other_boots_file(std::string_view name, std::string_view boot) {
+  constexpr std::string_view kStart = "state-";
+  constexpr size_t kBootSize = 8;
+  if (!name.starts_with(kStart) || name.size() < kStart.size() + kBootSize) return false;
+  std::string_view its_boot = name.substr(kStart.size(), kBootSize);
+  std::string_view rest = name.substr(kStart.size() + kBootSize);
+  return is_hex(its_boot) && its_boot != boot && (rest == ".mdb" || rest == ".mdb-lock");
+}
+
+}  // namespace
+
+void make_folder(const std::string& folder) {
+  struct stat info;
+  if (stat(folder.c_str(), &info) == 0) {
+    if (S_ISDIR(info.st_mode)) return;
+    throw_errno(Code::kIoFailure, "cannot use the folder " + folder, ENOTDIR);
+  }
+  for (size_t end = folder.find('/', 1); end != std::string::npos;
+       end = folder.find('/', end + 1)) {
+    std::string parent = folder.substr(0, end);
+    if (mkdir(parent.c_str(), 0755) != 0 && errno != EEXIST && errno != EROFS) {
+      throw_errno(Code::kIoFailure, "cannot make the folder " + parent, errno);
+    }
+  }
+  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    throw_errno(Code::kIoFailure, "cannot make the folder " + folder, errno);
+  }
+}
+
+std::string boot_name() {
+  Fd fd(open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
+  char digits[8];
+  if (!fd || ::read(fd.get(), digits, sizeof digits) != static_cast<ssize_t>(sizeof digits) ||
+      !is_hex(std::string_view(digits, sizeof digits))) {
+    return "noboot";
+  }
+  return std::string(digits, sizeof digits);
+}
+
+void remove_other_boots(const std::string& folder, const std::string& boot) {
+  // Without a boot ID nothing says that those files are not this very boot's.
+  if (boot == "noboot") return;
+  DIR* dir = opendir(folder.c_str());
+  if (dir == nullptr) return;
+  std::vector<std::string> old;
+  while (const dirent* entry = readdir(dir)) {
+    if (is_other_boots_file(entry->d_name, boot)) old.emplace_back(entry->d_name);
+  }
+  for (const std::string& name : old) unlinkat(dirfd(dir), name.c_str(), 0);
+  closedir(dir);
+}
+
+int prepare_lock_file(const std::string& path) {
+  // LMDB's reader table for 1024 readers: 64 bytes each and two mutexes, in whole pages. It takes
+  // the number of readers from the size of a file that is there.
+  constexpr off_t kSize = 17 * 4096;
+  struct stat info;
+  if (stat(path.c_str(), &info) == 0 && info.st_size > 0 && info.st_blocks * 512 >= info.st_size) {
+    return 0;
+  }
+  Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) return errno;
+  if (fstat(fd.get(), &info) != 0) return errno;
+  // Never posix_fallocate(): where the filesystem cannot do it, glibc reads and writes back every
+  // block, which would race with the mutexes of a running process.
+  if (fallocate(fd.get(), 0, 0, std::max<off_t>(info.st_size, kSize)) != 0) {
+    if (errno == EOPNOTSUPP || errno == ENOSYS) return 0;
+    int error_number = errno;
+    if (info.st_size == 0) unlink(path.c_str());
+    return error_number;
+  }
+  return 0;
+}
+
+void sync_folder(const std::string& folder) {
+  Fd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd) fsync(fd.get());
+}
+
+}  // namespace railcni

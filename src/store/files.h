@@ -1,0 +1,30 @@
+// Folders and files under the store: names, making, and clearing away what older boots left.
+#ifndef RAILCNI_SRC_STORE_FILES_H_
+#define RAILCNI_SRC_STORE_FILES_H_
+
+#include <string>
+
+namespace railcni {
+
+// Makes `folder` with mode 0700 and its missing parents with 0755. Throws Error{kIoFailure}.
+void make_folder(const std::string& folder);
+
+// The first 8 hex digits of the kernel's boot ID; "noboot" where there is no /proc, such as in a
+// chroot.
+std::string boot_name();
+
+// Removes the state files (and their lock files) of other boots from `folder`: the Pods they speak
+// of died with their boot. Failures are left for the next time.
+void remove_other_boots(const std::string& folder, const std::string& boot);
+
+// Makes the lock file of LMDB with all its blocks. LMDB would only set its size, and then a full
+// tmpfs makes itself known by SIGBUS when the reader table in the map is first touched. Returns an
+// errno value, 0 when all is well.
+int prepare_lock_file(const std::string& path);
+
+// Makes a new file's name in its folder durable.
+void sync_folder(const std::string& folder);
+
+}  // namespace railcni
+
+#endif  // RAILCNI_SRC_STORE_FILES_H_

@@ -1,0 +1,306 @@
+#include "railcni/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <set>
+#include <utility>
+
+#include "railcni/error.h"
+#include "src/store/fault.h"
+#include "src/store/files.h"
+#include "src/store/lmdb_env.h"
+#include "src/store/lmdb_txn.h"
+#include "src/store/schema.h"
+
+namespace railcni {
+namespace {
+
+const char* kind_name(Store::File file) { return file == Store::File::kState ? "state" : "pools"; }
+
+class LmdbStore : public Store {
+ public:
+  LmdbStore(File file, std::string path)
+      : file_(file),
+        path_(std::move(path)),
+        fault_text_(escape_for_fault("the store " + path_ + " is damaged: a page of it cannot be " +
+                                     "read; " + way_out(file))) {
+    // LMDB's locks are POSIX ones: closing a second descriptor of the file would drop those of the
+    // first.
+    if (!open_paths().insert(path_).second) {
+      throw Error(Code::kIoFailure, "the store " + path_ + " is open in this process already");
+    }
+  }
+  ~LmdbStore() override {
+    FaultScope scope(fault_text_);
+    close();
+    open_paths().erase(path_);
+  }
+
+  void open(Mode mode, size_t file_size, size_t initial_map_size);
+  void write(const std::function<void(Txn&)>& work) override;
+  void read(const std::function<void(const Txn&)>& work) override;
+  const std::string& path() const override { return path_; }
+
+ private:
+  static std::set<std::string>& open_paths() {
+    static std::set<std::string> paths;
+    return paths;
+  }
+
+  int open_env(unsigned flags, size_t map_size);
+  void close() {
+    if (env_ != nullptr) mdb_env_close(std::exchange(env_, nullptr));
+  }
+  LmdbTxn begin(unsigned flags);
+  void refresh_map_size() {
+    MDB_envinfo info;
+    mdb_env_info(env_, &info);
+    map_size_ = info.me_mapsize;
+  }
+  void check_file();
+  void check_meta();
+  void extend_file();
+
+  File file_;
+  std::string path_;
+  std::string fault_text_;
+  FaultGuard guard_;
+  MDB_env* env_ = nullptr;
+  MDB_dbi dbi_ = 0;
+  bool read_only_ = false;
+  size_t map_size_ = 0;
+  int open_txns_ = 0;
+};
+
+int LmdbStore::open_env(unsigned flags, size_t map_size) {
+  close();
+  int rc = mdb_env_create(&env_);
+  if (rc != MDB_SUCCESS) return rc;
+  mdb_env_set_assert(env_, [](MDB_env*, const char*) { die_of_store_fault(); });
+  mdb_env_set_maxreaders(env_, kMaxReaders);
+  if (map_size != 0) mdb_env_set_mapsize(env_, map_size);
+  return mdb_env_open(env_, path_.c_str(), flags, 0600);
+}
+
+void LmdbStore::open(Mode mode, size_t file_size, size_t initial_map_size) {
+  FaultScope scope(fault_text_);
+  // MDB_NOTLS: a reader's slot belongs to the transaction, so reads may nest.
+  unsigned flags = MDB_NOSUBDIR | MDB_NOTLS;
+  // The state lives one boot long: what the kernel has in its cache is as good as on the disk, and
+  // a power cut that tears the file also ends the boot that it is named after.
+  if (file_ == File::kState) flags |= MDB_NOSYNC;
+  // A file that has data knows its map's size; LMDB takes it from there.
+  size_t map_size = file_size == 0 ? initial_map_size : 0;
+
+  int rc = prepare_lock_file(path_ + "-lock");
+  if (rc == 0) rc = open_env(flags, map_size);
+  auto refused = [&rc] { return rc == EROFS || rc == EACCES || rc == EPERM; };
+  if (refused() && mode == Mode::kExisting) {
+    // Reading needs no more than the file; who cannot write the lock file reads without it, which
+    // is safe where nobody can write.
+    read_only_ = true;
+    rc = open_env(flags | MDB_RDONLY, map_size);
+    if (refused()) rc = open_env(flags | MDB_RDONLY | MDB_NOLOCK, map_size);
+  }
+  if (rc != MDB_SUCCESS) throw_lmdb(rc, file_, path_, "open");
+  int dead = 0;
+  mdb_reader_check(env_, &dead);
+  refresh_map_size();
+  check_file();
+  check_meta();
+}
+
+// Every page up to the last one that is in use must be in the file, else reading it is a SIGBUS.
+void LmdbStore::check_file() {
+  MDB_envinfo info;
+  MDB_stat stat;
+  int fd = -1;
+  struct stat file_info;
+  mdb_env_info(env_, &info);
+  mdb_env_stat(env_, &stat);
+  mdb_env_get_fd(env_, &fd);
+  // LMDB leaves the data file open across an exec, for a delegated plugin to inherit.
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (fstat(fd, &file_info) != 0) throw_errno(Code::kIoFailure, "cannot stat " + path_, errno);
+  // By division: a damaged number of pages may be of any size.
+  size_t pages = static_cast<size_t>(file_info.st_size) / stat.ms_psize;
+  if (info.me_last_pgno >= pages) {
+    throw_damaged(file_, path_,
+                  "it ends after " + std::to_string(pages) + " of its " +
+                      std::to_string(info.me_last_pgno + 1) + " pages");
+  }
+}
+
+// LMDB does not write a page that a transaction took and gave back, so the last page in use may be
+// one that was never written, and the file shorter than it says. For check_file() to know
+// a truncated file, the file is made as long as its map, with a hole at its end. Under the write
+// lock, so that no two processes set different sizes.
+void LmdbStore::extend_file() {
+  int fd = -1;
+  struct stat info;
+  mdb_env_get_fd(env_, &fd);
+  if (fstat(fd, &info) != 0) throw_errno(Code::kIoFailure, "cannot stat " + path_, errno);
+  if (static_cast<size_t>(info.st_size) >= map_size_) return;
+  if (ftruncate(fd, static_cast<off_t>(map_size_)) != 0) {
+    throw_errno(Code::kIoFailure, "cannot extend the store " + path_, errno);
+  }
+}
+
+// The key 'M' says whose file this is and of which schema. A file without any key is one whose
+// maker died before writing it.
+void LmdbStore::check_meta() {
+  const std::string wanted =
+      std::string("railcni ") + kind_name(file_) + " " + std::to_string(schema::kVersion);
+  std::optional<std::string> found;
+  bool empty = true;
+  auto look = [&](const Txn& txn) {
+    std::optional<std::string_view> meta = txn.get(schema::table(schema::kMeta));
+    if (meta) found = std::string(*meta);
+    empty = true;
+    txn.scan("", "", [&empty](std::string_view, std::string_view) { return empty = false; });
+  };
+  read([&](const Txn& txn) {
+    std::optional<std::string_view> meta = txn.get(schema::table(schema::kMeta));
+    if (meta && *meta == wanted) {
+      found = wanted;
+    } else {
+      look(txn);
+    }
+  });
+  if (found == wanted) return;
+  if (empty && read_only_) return;
+  if (empty) {
+    write([&](Txn& txn) {
+      look(txn);
+      if (empty) txn.put(schema::table(schema::kMeta), wanted);
+    });
+    if (empty || found == wanted) return;
+  }
+  const std::string magic = std::string("railcni ") + kind_name(file_) + " ";
+  int version = 0;
+  if (found && found->starts_with(magic)) {
+    const char* end = found->data() + found->size();
+    std::from_chars(found->data() + magic.size(), end, version);
+  }
+  if (version > 0) {
+    throw Error(Code::kStoreDamaged,
+                path_ + " has schema version " + std::to_string(version) +
+                    ", this railcni knows version " + std::to_string(schema::kVersion) +
+                    ": use the railcni that wrote it",
+                way_out(file_));
+  }
+  throw Error(Code::kStoreDamaged,
+              path_ + " is not a railcni store" +
+                  (found && found->starts_with("railcni ") ? " of this kind (" + *found + ")" : ""),
+              way_out(file_));
+}
+
+LmdbTxn LmdbStore::begin(unsigned flags) {
+  MDB_txn* txn = nullptr;
+  int rc;
+  // Another process may grow the file as often as it likes.
+  while ((rc = mdb_txn_begin(env_, nullptr, flags, &txn)) == MDB_MAP_RESIZED) {
+    rc = open_txns_ > 0 ? EBUSY : mdb_env_set_mapsize(env_, 0);
+    if (rc != MDB_SUCCESS) throw_lmdb(rc, file_, path_, "map");
+    refresh_map_size();
+  }
+  if (rc != MDB_SUCCESS) throw_lmdb(rc, file_, path_, "open");
+  if (dbi_ == 0) {
+    unsigned db_flags = 0;
+    rc = mdb_dbi_open(txn, nullptr, 0, &dbi_);
+    if (rc == MDB_SUCCESS) rc = mdb_dbi_flags(txn, dbi_, &db_flags);
+    if (rc == MDB_SUCCESS && db_flags != 0) rc = MDB_INCOMPATIBLE;
+    if (rc != MDB_SUCCESS) {
+      mdb_txn_abort(txn);
+      throw_lmdb(rc, file_, path_, "open");
+    }
+  }
+  return LmdbTxn(txn, dbi_, file_, path_, map_size_);
+}
+
+void LmdbStore::write(const std::function<void(Txn&)>& work) {
+  if (read_only_) throw_errno(Code::kIoFailure, "cannot write the store " + path_, EROFS);
+  // Growing the map moves it, under the feet of any other transaction.
+  if (open_txns_ > 0) {
+    throw Error(Code::kIoFailure, "the store " + path_ + ": a write inside of a transaction");
+  }
+  FaultScope scope(fault_text_);
+  for (;;) {
+    {
+      LmdbTxn txn = begin(0);
+      struct Count {
+        int& n;
+        ~Count() { --n; }
+      } count{++open_txns_};
+      extend_file();
+      try {
+        work(txn);
+        if (!txn.map_full() && txn.commit()) return;
+      } catch (const MapFull&) {
+        // Falls through to the growing, after the transaction has ended.
+      }
+    }
+    int rc = mdb_env_set_mapsize(env_, map_size_ * 2);
+    if (rc != MDB_SUCCESS) throw_lmdb(rc, file_, path_, "grow");
+    refresh_map_size();
+  }
+}
+
+void LmdbStore::read(const std::function<void(const Txn&)>& work) {
+  FaultScope scope(fault_text_);
+  LmdbTxn txn = begin(MDB_RDONLY);
+  struct Count {
+    int& n;
+    ~Count() { --n; }
+  } count{++open_txns_};
+  work(txn);
+}
+
+}  // namespace
+
+StorePaths StorePaths::from_data_dir(const std::string& data_dir) {
+  if (data_dir.empty()) return {"/run/railcni", "/var/lib/railcni"};
+  if (data_dir[0] != '/' || data_dir.find('\0') != std::string::npos) {
+    throw Error(Code::kInvalidConfig,
+                "dataDir: \"" + data_dir + "\" must be an absolute path, such as /run/railcni");
+  }
+  return {data_dir, data_dir};
+}
+
+std::string store_file_path(Store::File file, const StorePaths& paths) {
+  return file == Store::File::kState ? paths.state_dir + "/state-" + boot_name() + ".mdb"
+                                     : paths.pools_dir + "/pools.mdb";
+}
+
+std::unique_ptr<Store> open_store(Store::File file, const StorePaths& paths, Store::Mode mode,
+                                  size_t initial_map_size) {
+  const std::string& folder = file == Store::File::kState ? paths.state_dir : paths.pools_dir;
+  std::string path = store_file_path(file, paths);
+  struct stat info;
+  bool exists = stat(path.c_str(), &info) == 0;
+  if (!exists && mode == Store::Mode::kExisting) {
+    // ENOTDIR: a folder that cannot be cannot hold a file either.
+    if (errno == ENOENT || errno == ENOTDIR) return nullptr;
+    throw_errno(Code::kIoFailure, "cannot open the store " + path, errno);
+  }
+  if (exists && !S_ISREG(info.st_mode)) {
+    throw Error(Code::kStoreDamaged, path + " is not a railcni store (not a regular file)");
+  }
+  if (!exists) make_folder(folder);
+  auto store = std::make_unique<LmdbStore>(file, path);
+  store->open(mode, exists ? static_cast<size_t>(info.st_size) : 0, initial_map_size);
+  if (!exists && file == Store::File::kState) remove_other_boots(folder, boot_name());
+  if (!exists && file == Store::File::kPools) sync_folder(folder);
+  return store;
+}
+
+std::unique_ptr<Store> Store::open(File file, const StorePaths& paths, Mode mode) {
+  return open_store(file, paths, mode, kInitialMapSize);
+}
+
+}  // namespace railcni

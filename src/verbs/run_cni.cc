@@ -1,0 +1,129 @@
+// One execution of the protocol: environment and stdin in, one JSON document out.
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "railcni/error.h"
+#include "railcni/log.h"
+#include "src/verbs/session.h"
+
+namespace railcni {
+namespace {
+
+bool write_out(const std::string& text) {
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const ssize_t count = ::write(STDOUT_FILENO, rest.data(), rest.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) {
+      log_error("cannot write to stdout: " + errno_text(errno));
+      return false;
+    }
+    rest.remove_prefix(static_cast<size_t>(count));
+  }
+  return true;
+}
+
+int print_error(const Error& error, const std::string& version) {
+  Json json = Json::object({{"cniVersion", version},
+                            {"code", static_cast<uint32_t>(error.code())},
+                            {"msg", error.msg()}});
+  if (!error.details().empty()) json["details"] = error.details();
+  write_out(json.dump(2) + "\n");
+  log_error(error.msg() + (error.details().empty() ? "" : ": " + error.details()));
+  return 1;
+}
+
+std::string version_document() {
+  Json json = Json::object({{"cniVersion", supported_versions().back()}});
+  for (const std::string_view version : supported_versions()) {
+    json["supportedVersions"].push_back(version);
+  }
+  return json.dump(2) + "\n";
+}
+
+// CHECK came with 0.4.0, GC and STATUS with 1.1.0.
+void check_verb_version(Verb verb, const std::string& version) {
+  const char* since = nullptr;
+  if (verb == Verb::kCheck) since = "0.4.0";
+  if (verb == Verb::kGc || verb == Verb::kStatus) since = "1.1.0";
+  if (since == nullptr || !older_than(version, since)) return;
+  throw Error(Code::kIncompatibleVersion, "config version does not allow " +
+                                              std::string(verb_name(verb)),
+              "config is \"" + version + "\", " + std::string(verb_name(verb)) + " needs " + since);
+}
+
+// The version that a reply is to be in: the configuration's, if it is one that we speak.
+std::string reply_version(const Json& config) {
+  try {
+    return config_version(config);
+  } catch (const Error&) {
+    return std::string(supported_versions().back());
+  }
+}
+
+void start_log(const Request& request) {
+  const CommonConfig common = read_common_config(request.config);
+  std::string prefix = std::string(verb_name(request.verb)) + " " + common.name;
+  if (!request.container_id.empty()) {
+    prefix += "/" + request.container_id.substr(0, 12) + "/" + request.ifname;
+  }
+  open_log(common.log_level, common.log_file, prefix + ": ");
+}
+
+std::string serve(Request& request, std::string& version) {
+  request.config = Json::parse(read_stdin());
+  if (!request.config.is_object()) {
+    throw Error(Code::kDecodingFailure, "the network configuration must be a JSON object, not " +
+                                            std::string(request.config.type_name()));
+  }
+  version = reply_version(request.config);
+  check_request(request);
+  config_version(request.config);  // throws for one that we do not speak
+  check_verb_version(request.verb, version);
+  start_log(request);
+  if (request.verb == Verb::kAdd || request.verb == Verb::kCheck) {
+    const char* args = getenv("CNI_ARGS");
+    request.args = parse_cni_args(args != nullptr ? args : "");
+  }
+  switch (request.verb) {
+    case Verb::kAdd:
+      return add(request).to_json(version).dump(2) + "\n";
+    case Verb::kDel:
+      del(request);
+      break;
+    case Verb::kCheck:
+      check(request);
+      break;
+    case Verb::kStatus:
+      status(request);
+      break;
+    case Verb::kGc:
+      gc(request);
+      break;
+    case Verb::kVersion:
+      break;
+  }
+  return "";
+}
+
+}  // namespace
+
+int run_cni() {
+  std::string version(supported_versions().back());
+  try {
+    Request request = read_environment();
+    // VERSION must not wait for stdin, which may stay open for ever.
+    const std::string output =
+        request.verb == Verb::kVersion ? version_document() : serve(request, version);
+    return write_out(output) ? 0 : 1;
+  } catch (const Error& error) {
+    return print_error(error, version);
+  } catch (const std::exception& error) {
+    return print_error(Error(Code::kKernel, std::string("internal error: ") + error.what()),
+                       version);
+  }
+}
+
+}  // namespace railcni

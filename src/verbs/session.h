@@ -1,0 +1,59 @@
+// What the verbs have in common: the configuration's common part, the store and undoing.
+#ifndef RAILCNI_SRC_VERBS_SESSION_H_
+#define RAILCNI_SRC_VERBS_SESSION_H_
+
+#include <memory>
+#include <string>
+
+#include "railcni/attachment.h"
+#include "railcni/backend.h"
+#include "railcni/config.h"
+#include "railcni/lock.h"
+#include "railcni/netlink.h"
+#include "railcni/netns.h"
+#include "railcni/request.h"
+#include "railcni/result.h"
+#include "railcni/store.h"
+#include "railcni/verbs.h"
+
+namespace railcni {
+
+// How long a verb waits for another railcni that works on the same attachment. An ADD is done in
+// milliseconds, and its runtime is gone after minutes.
+inline constexpr std::chrono::seconds kLockTimeout{60};
+
+// The attachment that an ADD, DEL or CHECK is about.
+AttachmentKey attachment_key(const Request& request);
+
+// One verb's hold on the state.
+struct Session {
+  StorePaths paths;
+  std::unique_ptr<Store> state;
+  RouteSocket host;
+  NetnsCensus census;
+};
+
+// The record of `key`, if there is one.
+std::optional<Attachment> find_attachment(Store& state, const AttachmentKey& key);
+
+// The one road back, for DEL, GC, a failed ADD and what a killed one left: undoes the link, then, in
+// one transaction, gives back leases and devices and removes the record. The caller holds the
+// attachment's lock. Throws when the link could not be undone; the record then stays.
+// `path_hint` is another path where the Pod's namespace may be (CNI_NETNS), or empty.
+void undo(Session& session, const Attachment& attachment, const std::string& path_hint = "");
+
+// Undoes the attachments whose network namespace is gone (see reclaim_stale()).
+ReclaimReport reclaim(Session& session, bool dry_run);
+
+// ---- the verbs ----
+
+// Each does what its name says for a checked request. ADD returns its result.
+Result add(const Request& request);
+void del(const Request& request);
+void check(const Request& request);
+void status(const Request& request);
+void gc(const Request& request);
+
+}  // namespace railcni
+
+#endif  // RAILCNI_SRC_VERBS_SESSION_H_

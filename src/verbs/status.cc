@@ -1,0 +1,24 @@
+// STATUS: could an ADD be served now?
+#include "railcni/error.h"
+#include "src/verbs/pool_request.h"
+#include "src/verbs/session.h"
+
+namespace railcni {
+
+void status(const Request& request) {
+  const NetworkConfig config = read_config(request, backend_types());
+  make_pool_request(request, config, {});  // throws when it is wrong in itself
+  // A full pool is no reason to say no: runtimes take a node out of service for that, and the next
+  // Pod that ends frees an address.
+  try {
+    const StorePaths paths = StorePaths::from_data_dir(config.data_dir);
+    Store::open(Store::File::kState, paths, Store::Mode::kCreate);
+    Store::open(Store::File::kPools, paths, Store::Mode::kExisting);
+    RouteSocket host;
+    make_backend(config.cni_type)->status(config, host);
+  } catch (const Error& error) {
+    throw Error(Code::kNotAvailable, error.msg(), error.details());
+  }
+}
+
+}  // namespace railcni

@@ -1,0 +1,90 @@
+#!/bin/sh
+# Runs every test and counts them. Usage: run.sh BUILD [SUITE...]
+set -eu
+
+build=$(cd "$1" && pwd)
+shift
+here=$(cd "$(dirname "$0")" && pwd)
+export RAILCNI_BIN="$build/railcni"
+[ "$(id -u)" = 0 ] || { echo "tests: network namespaces need root" >&2; exit 1; }
+
+counts=$(mktemp)
+trap 'rm -f "$counts"' EXIT
+passed=0 failed=0
+
+# suite NAME: a Catch2 program of that name; it appends "PASSED FAILED" to the file of counts.
+suite() {
+  printf '\n==> %s\n' "$1"
+  : >"$counts"
+  RAILCNI_TEST_COUNTS=$counts "$build/tests/$1" --durations yes --min-duration 5 || true
+  # A suite that died before its end has no counts: that is a failure too.
+  read -r p f <"$counts" || { p=0 f=1; echo "$1: died" >&2; }
+  passed=$((passed + p)) failed=$((failed + f))
+}
+
+# single NAME COMMAND...: one test of its own; its output is shown when it fails.
+single() {
+  name=$1
+  shift
+  if output=$("$@" 2>&1); then
+    passed=$((passed + 1))
+    printf 'ok: %s\n' "$name"
+  else
+    failed=$((failed + 1))
+    printf 'FAILED: %s\n%s\n' "$name" "$output"
+  fi
+}
+
+binary_is_static() {
+  # ldd calls a static-pie "statically linked", and a static binary that is not position
+  # independent "not a dynamic executable".
+  ldd "$RAILCNI_BIN" 2>&1 | grep -qE 'statically linked|not a dynamic executable'
+  # No program interpreter: nothing of the machine it runs on is loaded into it.
+  ! readelf -lW "$RAILCNI_BIN" | grep -q INTERP
+  readelf -hW "$RAILCNI_BIN" | grep -q 'DYN'
+}
+
+binary_is_small() {
+  size=$(stat -c %s "$RAILCNI_BIN")
+  echo "$size bytes"
+  [ "$size" -lt 4194304 ]
+}
+
+binary_runs_in_empty_chroot() {
+  root=$(mktemp -d)
+  cp "$RAILCNI_BIN" "$root/railcni"
+  status=0
+  chroot "$root" /railcni version && CNI_COMMAND=VERSION chroot "$root" /railcni || status=1
+  rm -rf "$root"
+  return $status
+}
+
+binary() {
+  printf '\n==> binary\n'
+  single 'the binary is one static-pie' binary_is_static
+  single 'the binary is under 4 MiB' binary_is_small
+  single 'the binary runs in an empty chroot' binary_runs_in_empty_chroot
+}
+
+demo() {
+  printf '\n==> demo\n'
+  single 'the demo runs, and leaves nothing' "$here/demo.sh" "$build"
+  single 'the demo runs again' "$here/demo.sh" "$build"
+}
+
+for suite in "${@:-all}"; do
+  case $suite in
+    all)
+      binary
+      suite unit
+      suite conformance
+      suite netns
+      demo
+      ;;
+    binary | demo) "$suite" ;;
+    *) suite "$suite" ;;
+  esac
+done
+
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,66 @@
+#include "tests/support/kill_at.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <stdexcept>
+
+namespace railcni::test {
+namespace {
+
+[[noreturn]] void run_traced(const Command& command, int input) {
+  std::vector<char*> argv;
+  std::vector<char*> env;
+  for (const std::string& word : command.argv) argv.push_back(const_cast<char*>(word.c_str()));
+  for (const std::string& word : command.env) env.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  env.push_back(nullptr);
+  const int null = open("/dev/null", O_WRONLY);
+  dup2(input, STDIN_FILENO);
+  dup2(null, STDOUT_FILENO);
+  dup2(null, STDERR_FILENO);
+  ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+  execve(argv[0], argv.data(), env.data());
+  _exit(127);
+}
+
+}  // namespace
+
+bool run_and_kill_at(const Command& command, int n) {
+  const int input = memfd_create("stdin", MFD_CLOEXEC);
+  if (write(input, command.stdin_text.data(), command.stdin_text.size()) < 0) {
+    throw std::runtime_error("cannot write stdin");
+  }
+  lseek(input, 0, SEEK_SET);
+  const pid_t pid = fork();
+  if (pid == 0) run_traced(command, input);
+  close(input);
+  int status = 0;
+  waitpid(pid, &status, 0);  // stopped after execve
+  if (!WIFSTOPPED(status)) throw std::runtime_error("cannot trace " + command.argv[0]);
+  ptrace(PTRACE_SETOPTIONS, pid, nullptr, PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD);
+  bool entering = true;
+  int calls = 0;
+  int signal = 0;
+  for (;;) {
+    ptrace(PTRACE_SYSCALL, pid, nullptr, signal);
+    waitpid(pid, &status, 0);
+    if (WIFEXITED(status) || WIFSIGNALED(status)) return false;
+    if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
+      signal = WSTOPSIG(status);
+      continue;
+    }
+    signal = 0;
+    if (entering && ++calls == n) {
+      kill(pid, SIGKILL);
+      waitpid(pid, &status, 0);
+      return true;
+    }
+    entering = !entering;
+  }
+}
+
+}  // namespace railcni::test
