@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -10,11 +9,11 @@
 namespace {
 
 // A caller may start us with stdin, stdout or stderr closed. The next file we open would then get
-// that number, and what is meant for the caller would be written into the store.
+// that number, and what is meant for the caller would be written into the store. An O_PATH
+// descriptor takes the place: reading and writing it fail as on the closed one (EBADF).
 void fill_standard_fds() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
-    if (fcntl(fd, F_GETFD) >= 0) continue;
-    if (open("/dev/null", O_RDWR) < 0 && memfd_create("null", 0) < 0) _exit(1);
+    if (fcntl(fd, F_GETFD) < 0 && open("/", O_PATH) < 0) _exit(1);
   }
 }
 

@@ -7,7 +7,7 @@ set -eu
 build=$(cd "$1" && pwd)
 examples=$(cd "$(dirname "$0")/../packaging/examples" && pwd)
 railcni=$build/railcni
-export RAILCNI_BIN="$railcni"
+export CNI_PATH="$build:/usr/lib/cni"
 [ "$(id -u)" = 0 ] || { echo "demo: network namespaces need root" >&2; exit 1; }
 
 # Names of our own, so that two demos can run side by side.
@@ -32,8 +32,9 @@ picture() { ip -n "$node" -o addr show | sed 's/ \(valid\|preferred\)_lft [^ ]*/
 
 for netns in "$node" "$fabric" "$pod1" "$pod2"; do ip netns add "$netns"; done
 for netns in "$node" "$pod1" "$pod2"; do ip -n "$netns" link set lo up; done
-ip netns exec "$node" sysctl -qw net.ipv6.conf.default.accept_dad=0
 ip -n "$node" link add enp11s0f0np0 type veth peer name fabric0 netns "$fabric"
+# No link-local addresses, which would come by themselves a moment later.
+ip -n "$node" link set enp11s0f0np0 addrgenmode none
 ip -n "$fabric" link set fabric0 up
 ip -n "$node" link set enp11s0f0np0 up
 before=$(picture)

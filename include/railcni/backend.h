@@ -36,8 +36,9 @@ struct LinkPlan {
   std::vector<IpPrefix> master_addresses;
 };
 
-// A backend lives for one verb. plan() runs before attach() on the same object; detach() and
-// check() work from the record alone, which another version of the program may have written.
+// A backend lives for one verb. configure() comes before plan() and status(), and plan() before
+// attach(), on the same object; detach() and check() work from the record alone, which another
+// version of the program may have written.
 class Backend {
  public:
   Backend() = default;
@@ -45,7 +46,10 @@ class Backend {
   Backend& operator=(const Backend&) = delete;
   virtual ~Backend() = default;
 
-  // Reads configuration and kernel, changes nothing. Throws every Error that can be known now.
+  // Reads the type's block. Throws Error{kInvalidConfig} for all that is wrong in itself.
+  virtual void configure(const NetworkConfig& config) = 0;
+
+  // Reads the kernel, changes nothing. Throws every other Error that can be known now.
   virtual LinkPlan plan(const PlanContext& context) = 0;
 
   // Makes the interface in the Pod, down, with its final name, MTU and MAC, as `link` of the plan
@@ -58,7 +62,7 @@ class Backend {
   virtual void detach(RouteSocket& host, RouteSocket* pod, const Attachment& attachment) = 0;
 
   // For STATUS: throws when an ADD with this configuration could not work on this node now.
-  virtual void status(const NetworkConfig& config, RouteSocket& host) = 0;
+  virtual void status(RouteSocket& host) = 0;
 
   // Throws Error{kCheckFailed} when the link in the Pod, found as `found`, is not as recorded.
   virtual void check(RouteSocket& host, const LinkInfo& found, const Attachment& attachment) = 0;

@@ -89,10 +89,11 @@ Block read_block(const NetworkConfig& config) {
 
 class Macvlan : public Backend {
  public:
+  void configure(const NetworkConfig& config) override;
   LinkPlan plan(const PlanContext& context) override;
   LinkInfo attach(const PlanContext& context, const Netns& pod_netns, Json& link) override;
   void detach(RouteSocket& host, RouteSocket* pod, const Attachment& attachment) override;
-  void status(const NetworkConfig& config, RouteSocket& host) override;
+  void status(RouteSocket& host) override;
   void check(RouteSocket& host, const LinkInfo& found, const Attachment& attachment) override;
 
  private:
@@ -146,8 +147,13 @@ HwAddress Macvlan::choose_mac(const PlanContext& context,
   return text.empty() ? random_mac() : parse_mac(text, where);
 }
 
+void Macvlan::configure(const NetworkConfig& config) {
+  block_ = read_block(config);
+  find_mode(block_.mode);
+  if (!block_.mac.empty()) parse_mac(block_.mac, "macvlan.mac");
+}
+
 LinkPlan Macvlan::plan(const PlanContext& context) {
-  block_ = read_block(context.config);
   const Mode& mode = find_mode(block_.mode);
   RouteSocket& socket = uplink_socket(context);
   if (block_.uplink.masters.empty()) {
@@ -226,9 +232,7 @@ void Macvlan::detach(RouteSocket&, RouteSocket* pod, const Attachment& attachmen
   }
 }
 
-void Macvlan::status(const NetworkConfig& config, RouteSocket& host) {
-  block_ = read_block(config);
-  find_mode(block_.mode);
+void Macvlan::status(RouteSocket& host) {
   if (block_.link_in_container) return;  // its master is a Pod's affair
   if (block_.uplink.masters.empty()) block_.uplink.masters = {default_route_device(host)};
   if (const auto master = find_uplink(host, block_.uplink)) check_master(*master);

@@ -27,10 +27,9 @@
 //
 // Rejected: one named database per table. Each would be a B-tree of its own, so a transaction that
 // touches six tables copies and writes six leaf pages, six roots' records and the main database's
-// leaf; with prefixes a node's whole state (up to some ten Pods) is one or two leaf pages, and
-// later the tables a lease touches still share their upper pages. Also rejected: JSON for the
-// lease tables (four times the size, and a parse for each look-up), and a lease table keyed by
-// text (10.0.0.10 sorts before 10.0.0.9).
+// leaf. With prefixes all that a node of some ten Pods has beside the attachments' records is on
+// one or two leaf pages. Also rejected: JSON for the lease tables (four times the size, and a parse
+// for each look-up), and a lease table keyed by text (10.0.0.10 sorts before 10.0.0.9).
 //
 // Sizes on disk, measured: a new file takes 12 KiB (and its lock file 68 KiB), 10 attachments with
 // records of 1.4 KiB and a lease each 72 KiB, 1000 of them 2.4 MiB. A million leases of one pool

@@ -58,7 +58,11 @@ class Add {
   explicit Add(const Request& request)
       : request_(request),
         config_(read_config(request, backend_types())),
-        session_{StorePaths::from_data_dir(config_.data_dir), nullptr, {}, {}} {}
+        session_{StorePaths::from_data_dir(config_.data_dir), nullptr, {}, {}},
+        backend_(make_backend(config_.cni_type)),
+        pool_request_(make_pool_request(request, config_)) {
+    backend_->configure(config_);
+  }
 
   Result run();
 
@@ -75,12 +79,12 @@ class Add {
   const Request& request_;
   const NetworkConfig config_;
   Session session_;
+  std::unique_ptr<Backend> backend_;
+  PoolRequest pool_request_;
   std::unique_ptr<Store> pools_;
   std::optional<Netns> pod_netns_;
   std::optional<RouteSocket> pod_;
-  std::unique_ptr<Backend> backend_;
   LinkPlan plan_;
-  PoolRequest pool_request_;
   Addressing addressing_;
   Attachment attachment_;
 };
@@ -126,10 +130,10 @@ Result Add::run() {
     throw Error(Code::kInvalidConfig, "interface " + request_.ifname +
                                           " already exists in the container; it is left as it is");
   }
-  backend_ = make_backend(config_.cni_type);
   const PlanContext context{request_, config_, session_.host, *pod_};
   plan_ = backend_->plan(context);
-  pool_request_ = make_pool_request(request_, config_, plan_);
+  pool_request_.master = plan_.master;
+  pool_request_.master_addresses = plan_.master_addresses;
 
   record();
   try {

@@ -35,8 +35,7 @@ PoolRequest::Requested parse_requested(const std::string& text) {
 
 }  // namespace
 
-PoolRequest make_pool_request(const Request& request, const NetworkConfig& config,
-                              const LinkPlan& plan) {
+PoolRequest make_pool_request(const Request& request, const NetworkConfig& config) {
   PoolRequest pools;
   pools.ipv4 = config.ipam.ipv4;
   pools.ipv6 = config.ipam.ipv6;
@@ -44,8 +43,6 @@ PoolRequest make_pool_request(const Request& request, const NetworkConfig& confi
     pools.inline_pools.push_back(parse_inline_pool(pool));
   }
   pools.match_master_subnet = config.ipam.match_master_subnet;
-  pools.master = plan.master;
-  pools.master_addresses = plan.master_addresses;
   for (const std::string& text : config.requested_ips) {
     pools.requested.push_back(parse_requested(text));
   }

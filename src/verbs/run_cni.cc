@@ -25,13 +25,26 @@ bool write_out(const std::string& text) {
   return true;
 }
 
+// A message quotes what was wrong, which may be megabytes of it. The cut is made between
+// characters of UTF-8.
+std::string shorten(std::string text) {
+  constexpr size_t kLongest = 2048;
+  if (text.size() <= kLongest) return text;
+  size_t end = kLongest;
+  while (end > 0 && (text[end] & 0xc0) == 0x80) --end;
+  text.resize(end);
+  return text + "...";
+}
+
 int print_error(const Error& error, const std::string& version) {
+  const std::string msg = shorten(error.msg());
+  const std::string details = shorten(error.details());
   Json json = Json::object({{"cniVersion", version},
                             {"code", static_cast<uint32_t>(error.code())},
-                            {"msg", error.msg()}});
-  if (!error.details().empty()) json["details"] = error.details();
+                            {"msg", msg}});
+  if (!details.empty()) json["details"] = details;
   write_out(json.dump(2) + "\n");
-  log_error(error.msg() + (error.details().empty() ? "" : ": " + error.details()));
+  log_error(msg + (details.empty() ? "" : ": " + details));
   return 1;
 }
 

@@ -7,7 +7,10 @@ namespace railcni {
 
 void status(const Request& request) {
   const NetworkConfig config = read_config(request, backend_types());
-  make_pool_request(request, config, {});  // throws when it is wrong in itself
+  // What is wrong in itself is the configuration's fault, not the node's.
+  const std::unique_ptr<Backend> backend = make_backend(config.cni_type);
+  backend->configure(config);
+  make_pool_request(request, config);
   // A full pool is no reason to say no: runtimes take a node out of service for that, and the next
   // Pod that ends frees an address.
   try {
@@ -15,7 +18,7 @@ void status(const Request& request) {
     Store::open(Store::File::kState, paths, Store::Mode::kCreate);
     Store::open(Store::File::kPools, paths, Store::Mode::kExisting);
     RouteSocket host;
-    make_backend(config.cni_type)->status(config, host);
+    backend->status(host);
   } catch (const Error& error) {
     throw Error(Code::kNotAvailable, error.msg(), error.details());
   }

@@ -1,7 +1,9 @@
 // Runs a list of plugins as a container runtime does, from the command line:
 //   cnitool ADD|CHECK|DEL CONFLIST-FILE CONTAINER-ID NETNS IFNAME
-// The result of ADD is printed, and kept beside the list for CHECK and DEL.
+// Plugins are searched in CNI_PATH. The result of ADD is printed, and kept beside the list for CHECK
+// and DEL.
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -22,7 +24,8 @@ int run(const std::vector<std::string>& args) {
   const Json list = Json::parse(read_file(args[1]));
   const Container container{.id = args[2], .netns = args[3], .ifname = args[4]};
   const std::string kept = args[1] + "." + container.id + "." + container.ifname + ".result";
-  Runtime runtime;
+  const char* cni_path = std::getenv("CNI_PATH");
+  Runtime runtime(cni_path != nullptr ? cni_path : "/opt/cni/bin");
   if (args[0] != "ADD") runtime.restore(list, container, Json::parse(read_file(kept)));
   Call call;
   if (args[0] == "ADD") call = runtime.add(list, container);
