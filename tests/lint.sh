@@ -20,7 +20,7 @@ rule() {
   fi
 }
 
-rule 'lmdb.h belongs to src/store' '#include <lmdb\.h>' '*.cc' '*.h' ':!src/store'
+rule 'lmdb.h belongs to src/store' '#include <lmdb\.h>' '*.cc' '*.h' ':!src/store' ':!tests'
 rule 'libnl belongs to src/kernel' '#include <netlink/' '*.cc' '*.h' ':!src/kernel' ':!tests'
 rule 'simdjson belongs to src/cni/json.cc' '#include <simdjson' '*.cc' '*.h' ':!src/cni/json.cc'
 rule 'CLI11 and yaml-cpp belong to src/cli' '#include <(CLI|yaml-cpp)/' '*.cc' '*.h' ':!src/cli'

@@ -11,8 +11,8 @@
 
 namespace railcni {
 
-// Brings `link` (in `pod_netns`, down) into service: sysctls (arp_notify, ndisc_notify; with an IPv6
-// address also disable_ipv6=0 and keep_addr_on_down=1), addresses, up, routes, so that every
+// Brings `link` (in `pod_netns`, down) into service: sysctls (arp_notify, ndisc_notify; with an
+// IPv6 address also disable_ipv6=0 and keep_addr_on_down=1), addresses, up, routes, so that every
 // address can be used when it returns. Routes without a gateway are on-link; the table is main
 // unless the route says otherwise. Throws Error{kKernel} that names the step.
 void configure_link(RouteSocket& pod, const Netns& pod_netns, const LinkInfo& link,

@@ -53,7 +53,8 @@ class Backend {
   virtual LinkPlan plan(const PlanContext& context) = 0;
 
   // Makes the interface in the Pod, down, with its final name, MTU and MAC, as `link` of the plan
-  // says; returns what the Pod's namespace shows of it. It may add to `link` what is known only now.
+  // says; returns what the Pod's namespace shows of it. It may add to `link` what is known only
+  // now.
   virtual LinkInfo attach(const PlanContext& context, const Netns& pod_netns, Json& link) = 0;
 
   // Undoes whatever attach() has done of `attachment.link`, completely or up to any point. `pod` is

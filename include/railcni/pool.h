@@ -20,9 +20,9 @@ struct PoolRoute {
 
 struct Pool {
   std::string name;
-  IpPrefix subnet;                  // host bits cleared
-  std::vector<AddressRange> ranges; // what may be handed out: sorted, disjoint, never empty
-  std::optional<IpAddress> gateway; // inside the subnet, never handed out
+  IpPrefix subnet;                   // host bits cleared
+  std::vector<AddressRange> ranges;  // what may be handed out: sorted, disjoint, never empty
+  std::optional<IpAddress> gateway;  // inside the subnet, never handed out
   std::vector<PoolRoute> routes;
   std::vector<std::string> node_names;       // empty: every node
   std::vector<std::string> namespace_names;  // empty: every namespace

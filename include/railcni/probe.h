@@ -14,10 +14,10 @@ namespace railcni {
 
 // How long probing takes at most. Both families are probed at the same time.
 struct ProbeTiming {
-  int probes = 3;                               // how many are sent for each address
-  std::chrono::milliseconds interval{60};       // between two of them
-  std::chrono::milliseconds last_wait{100};     // for answers to the last one
-  std::chrono::milliseconds gateway_limit{500}; // for a gateway to answer, asked every 100 ms
+  int probes = 3;                                // how many are sent for each address
+  std::chrono::milliseconds interval{60};        // between two of them
+  std::chrono::milliseconds last_wait{100};      // for answers to the last one
+  std::chrono::milliseconds gateway_limit{500};  // for a gateway to answer, asked every 100 ms
 };
 
 struct Conflict {

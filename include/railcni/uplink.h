@@ -1,5 +1,5 @@
-// The master under a macvlan or ipvlan: an interface, a bond of several, a VLAN on either. Bonds and
-// VLANs are made when missing and left standing, since other Pods share them.
+// The master under a macvlan or ipvlan: an interface, a bond of several, a VLAN on either. Bonds
+// and VLANs are made when missing and left standing, since other Pods share them.
 #ifndef RAILCNI_UPLINK_H_
 #define RAILCNI_UPLINK_H_
 
@@ -37,8 +37,8 @@ struct UplinkSpec {
 // the list is empty: the device of the default route is meant. Throws Error{kInvalidConfig}.
 UplinkSpec read_uplink(ObjectReader& block);
 
-// The device of `socket`'s namespace that carries the IPv4 (or else the IPv6) default route of table
-// main. Throws Error{kInvalidConfig} when there is none.
+// The device of `socket`'s namespace that carries the IPv4 (or else the IPv6) default route of
+// table main. Throws Error{kInvalidConfig} when there is none.
 std::string default_route_device(RouteSocket& socket);
 
 // Looks for the uplink. Nothing when it has to be made and can be; throws Error{kInvalidConfig}
@@ -49,7 +49,8 @@ std::optional<LinkInfo> find_uplink(RouteSocket& socket, const UplinkSpec& spec)
 // Makes what is missing of the uplink, up; what it made is taken back when a later step fails.
 LinkInfo ensure_uplink(RouteSocket& socket, const UplinkSpec& spec);
 
-// The addresses of the link, of the bond or bridge that it is a port of, and of the VLANs on either.
+// The addresses of the link, of the bond or bridge that it is a port of, and of the VLANs on
+// either.
 std::vector<IpPrefix> addresses_around(RouteSocket& socket, const LinkInfo& link);
 
 // The message that makes a bond. Throws Error{kInvalidConfig} for an option it does not know.

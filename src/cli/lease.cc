@@ -45,8 +45,8 @@ std::vector<Row> read_leases(const StorePaths& paths, const Filter& filter) {
 std::string age(int64_t seconds) {
   seconds = std::max<int64_t>(seconds, 0);
   if (seconds < 120) return std::to_string(seconds) + "s";
-  if (seconds < 2 * 3600) return std::to_string(seconds / 60) + "m";
-  if (seconds < 2 * 86400) return std::to_string(seconds / 3600) + "h";
+  if (seconds < int64_t{2} * 3600) return std::to_string(seconds / 60) + "m";
+  if (seconds < int64_t{2} * 86400) return std::to_string(seconds / 3600) + "h";
   return std::to_string(seconds / 86400) + "d";
 }
 

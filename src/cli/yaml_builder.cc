@@ -188,7 +188,7 @@ Json YamlBuilder::tagged_scalar(const YAML::Mark& mark, const std::string& tag,
     const std::string_view type =
         tag.starts_with(kTagPrefix) ? std::string_view(tag).substr(kTagPrefix.size()) : "";
     if (type == "str") return value;
-    const Json json = resolve_plain_scalar(value);
+    Json json = resolve_plain_scalar(value);
     if (type == "null"   ? json.is_null()
         : type == "bool" ? json.is_bool()
         : type == "int"  ? json.is_integer()

@@ -106,7 +106,7 @@ struct Writer {
   void line() {
     if (indent <= 0) return;
     out += '\n';
-    out.append(static_cast<size_t>(indent * depth), ' ');
+    out.append(static_cast<size_t>(indent) * static_cast<size_t>(depth), ' ');
   }
 
   // Writes `items` between the brackets, each by `write_item`.
@@ -148,8 +148,8 @@ struct Writer {
 };
 
 [[noreturn]] void wrong_type(const Json& json, std::string_view wanted) {
-  throw Error(Code::kDecodingFailure, "expected " + std::string(wanted) + ", found " +
-                                          std::string(json.type_name()));
+  throw Error(Code::kDecodingFailure,
+              "expected " + std::string(wanted) + ", found " + std::string(json.type_name()));
 }
 
 }  // namespace

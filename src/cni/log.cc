@@ -33,8 +33,7 @@ void write_line(LogLevel level, std::string_view name, std::string_view message)
   gmtime_r(&now.tv_sec, &utc);
   char stamp[96];
   snprintf(stamp, sizeof stamp, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", utc.tm_year + 1900,
-           utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-           now.tv_nsec / 1000000);
+           utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000000);
   std::string line(stamp);
   line.append(" ").append(name).append(" ").append(log.prefix).append(message).append("\n");
   // One write(2) on an O_APPEND file, so that lines of parallel processes do not mix.
@@ -48,8 +47,8 @@ LogLevel parse_log_level(std::string_view name) {
   if (name == "info") return LogLevel::kInfo;
   if (name == "warning" || name == "warn") return LogLevel::kWarning;
   if (name == "error") return LogLevel::kError;
-  throw Error(Code::kInvalidConfig, "logLevel \"" + std::string(name) +
-                                        "\": must be debug, info, warning or error");
+  throw Error(Code::kInvalidConfig,
+              "logLevel \"" + std::string(name) + "\": must be debug, info, warning or error");
 }
 
 void open_log(LogLevel level, const std::string& file, std::string prefix) {

@@ -47,9 +47,8 @@ bool is_valid_name(std::string_view text) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
   };
   return !text.empty() && is_alnum(text.front()) &&
-         std::all_of(text.begin(), text.end(), [&](char c) {
-           return is_alnum(c) || c == '_' || c == '.' || c == '-';
-         });
+         std::all_of(text.begin(), text.end(),
+                     [&](char c) { return is_alnum(c) || c == '_' || c == '.' || c == '-'; });
 }
 
 void check_ifname(const std::string& ifname) {
@@ -91,7 +90,8 @@ Request read_environment() {
   }
   std::string missing;
   for (const char* variable : entry->required) {
-    if (environment(variable).empty()) missing += (missing.empty() ? "" : ",") + std::string(variable);
+    if (environment(variable).empty())
+      missing += (missing.empty() ? "" : ",") + std::string(variable);
   }
   if (!missing.empty()) {
     throw Error(Code::kInvalidEnvironment, "required env variables [" + missing + "] missing");
@@ -135,17 +135,19 @@ void check_request(const Request& request) {
   const Verb verb = request.verb;
   if (verb != Verb::kAdd && verb != Verb::kDel && verb != Verb::kCheck) return;
   if (!is_valid_name(request.container_id)) {
-    throw Error(Code::kInvalidEnvironment,
-                "invalid characters in CNI_CONTAINERID \"" + request.container_id +
-                    "\": it must start with a letter or digit and hold only these, '_', '.' and '-'");
+    throw Error(
+        Code::kInvalidEnvironment,
+        "invalid characters in CNI_CONTAINERID \"" + request.container_id +
+            "\": it must start with a letter or digit and hold only these, '_', '.' and '-'");
   }
   check_ifname(request.ifname);
 }
 
 std::vector<std::pair<std::string, std::string>> parse_cni_args(std::string_view text) {
   static constexpr std::array<std::string_view, 7> kKnown = {
-      "IgnoreUnknown", "IP", "MAC", "K8S_POD_NAMESPACE", "K8S_POD_NAME",
-      "K8S_POD_INFRA_CONTAINER_ID", "K8S_POD_UID"};
+      "IgnoreUnknown",     "IP",           "MAC",
+      "K8S_POD_NAMESPACE", "K8S_POD_NAME", "K8S_POD_INFRA_CONTAINER_ID",
+      "K8S_POD_UID"};
   std::vector<std::pair<std::string, std::string>> args;
   bool ignore_unknown = false;
   while (!text.empty()) {
@@ -186,7 +188,8 @@ std::string config_version(const Json& config) {
   const auto& versions = supported_versions();
   if (std::find(versions.begin(), versions.end(), version->as_string()) == versions.end()) {
     std::string supported;
-    for (const std::string_view v : versions) supported += (supported.empty() ? "" : " ") + std::string(v);
+    for (const std::string_view v : versions)
+      supported += (supported.empty() ? "" : " ") + std::string(v);
     throw Error(Code::kIncompatibleVersion, "incompatible CNI versions",
                 "config is \"" + version->as_string() + "\", plugin supports [" + supported + "]");
   }

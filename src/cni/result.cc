@@ -99,8 +99,8 @@ class Reader {
 
  private:
   [[noreturn]] void fail(std::string_view key, const Json& value) const {
-    throw Error(Code::kDecodingFailure, std::string(what_) + ": invalid " + std::string(key) +
-                                            ": " + value.dump());
+    throw Error(Code::kDecodingFailure,
+                std::string(what_) + ": invalid " + std::string(key) + ": " + value.dump());
   }
 
   std::string_view what_;

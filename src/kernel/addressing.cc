@@ -17,8 +17,7 @@ namespace {
 // reason to fail: without /proc, or without IPv6 in the kernel, the file is not there, and what
 // really depends on it fails at its own step, by name.
 void write_sysctl(const char* family, const std::string& link, const char* key, const char* value) {
-  const std::string path =
-      std::string("/proc/sys/net/") + family + "/conf/" + link + "/" + key;
+  const std::string path = std::string("/proc/sys/net/") + family + "/conf/" + link + "/" + key;
   const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!fd || ::write(fd.get(), value, 1) != 1) {
     log_info("cannot write " + path + ": " + errno_text(errno));

@@ -21,8 +21,8 @@ struct BondOption {
 
 constexpr std::array<std::string_view, 2> kLacpRate = {"slow", "fast"};
 constexpr std::array<std::string_view, 3> kAdSelect = {"stable", "bandwidth", "count"};
-constexpr std::array<std::string_view, 6> kXmitHash = {"layer2",     "layer3+4",  "layer2+3",
-                                                       "encap2+3",   "encap3+4",  "vlan+srcmac"};
+constexpr std::array<std::string_view, 6> kXmitHash = {"layer2",   "layer3+4", "layer2+3",
+                                                       "encap2+3", "encap3+4", "vlan+srcmac"};
 constexpr std::array<std::string_view, 3> kFailOverMac = {"none", "active", "follow"};
 constexpr std::array<std::string_view, 3> kReselect = {"always", "better", "failure"};
 

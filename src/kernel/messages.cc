@@ -115,9 +115,8 @@ NetlinkMessage arp_notify_message(int index) {
   NetlinkMessage message(RTM_SETLINK, 0, &header, sizeof header);
   message.nest(IFLA_AF_SPEC, [](NetlinkMessage& spec) {
     spec.nest(AF_INET, [](NetlinkMessage& inet) {
-      inet.nest(IFLA_INET_CONF, [](NetlinkMessage& conf) {
-        conf.put_u32(IPV4_DEVCONF_ARP_NOTIFY, 1);
-      });
+      inet.nest(IFLA_INET_CONF,
+                [](NetlinkMessage& conf) { conf.put_u32(IPV4_DEVCONF_ARP_NOTIFY, 1); });
     });
   });
   return message;

@@ -153,8 +153,7 @@ void RouteSocket::dump(const NetlinkMessage& message, const OnMessage& on_messag
   receive(transmit({message.header()}), outcomes, on_message);
   if (outcomes[0].error == EINTR) throw std::system_error(EINTR, std::generic_category());
   if (outcomes[0].error != 0) {
-    throw Error(Code::kKernel,
-                failure("netlink dump", outcomes[0].error, outcomes[0].explanation));
+    throw Error(Code::kKernel, failure("netlink dump", outcomes[0].error, outcomes[0].explanation));
   }
 }
 

@@ -14,8 +14,8 @@ namespace {
 
 void check_name(const std::string& name) {
   if (name.empty() || name.size() >= IFNAMSIZ) {
-    throw Error(Code::kInvalidConfig, "master \"" + name +
-                                          "\": an interface name has 1 to 15 bytes");
+    throw Error(Code::kInvalidConfig,
+                "master \"" + name + "\": an interface name has 1 to 15 bytes");
   }
 }
 
@@ -35,8 +35,8 @@ std::optional<LinkInfo> find_base(RouteSocket& socket, const UplinkSpec& spec) {
       const auto link = socket.find_link(port);
       if (!link) missing(port);
       if (base && link->master != base->index) {
-        throw Error(Code::kInvalidConfig, "bond " + spec.base() + " exists and " + port +
-                                              " is not a port of it");
+        throw Error(Code::kInvalidConfig,
+                    "bond " + spec.base() + " exists and " + port + " is not a port of it");
       }
       if (!base && link->master != 0) {
         throw Error(Code::kInvalidConfig, "bond " + spec.base() + ": " + port +
@@ -119,12 +119,12 @@ UplinkSpec read_uplink(ObjectReader& block) {
     spec.bond = std::move(bond);
   }
   if (spec.bond && spec.masters.size() < 2) {
-    throw Error(Code::kInvalidConfig, block.full_name("bond") +
-                                          ": a bond needs two or more interfaces in \"master\"");
+    throw Error(Code::kInvalidConfig,
+                block.full_name("bond") + ": a bond needs two or more interfaces in \"master\"");
   }
   if (spec.masters.size() > 1 && !spec.bond) {
-    throw Error(Code::kInvalidConfig, block.full_name("master") +
-                                          ": several interfaces need a \"bond\" with a name");
+    throw Error(Code::kInvalidConfig,
+                block.full_name("master") + ": several interfaces need a \"bond\" with a name");
   }
   for (const std::string& name : spec.masters) check_name(name);
   if (spec.bond) check_name(spec.bond->name);
@@ -137,7 +137,8 @@ std::string default_route_device(RouteSocket& socket) {
     const RouteInfo* best = nullptr;
     const std::vector<RouteInfo> routes = socket.routes(family);
     for (const RouteInfo& route : routes) {
-      if (route.destination.length != 0 || route.table != RT_TABLE_MAIN || route.link == 0) continue;
+      if (route.destination.length != 0 || route.table != RT_TABLE_MAIN || route.link == 0)
+        continue;
       if (best == nullptr || route.priority < best->priority) best = &route;
     }
     if (best == nullptr) continue;
@@ -148,9 +149,9 @@ std::string default_route_device(RouteSocket& socket) {
 }
 
 std::optional<LinkInfo> find_uplink(RouteSocket& socket, const UplinkSpec& spec) {
-  const std::optional<LinkInfo> base = find_base(socket, spec);
+  std::optional<LinkInfo> base = find_base(socket, spec);
   if (spec.vlan_id == 0) return base;
-  const std::optional<LinkInfo> vlan = socket.find_link(spec.name());
+  std::optional<LinkInfo> vlan = socket.find_link(spec.name());
   if (!vlan) return std::nullopt;
   if (vlan->kind != "vlan" || vlan->vlan_id != spec.vlan_id ||
       (base && vlan->parent != base->index)) {

@@ -75,7 +75,7 @@ void remove_other_boots(const std::string& folder, const std::string& boot) {
 int prepare_lock_file(const std::string& path) {
   // LMDB's reader table for 1024 readers: 64 bytes each and two mutexes, in whole pages. It takes
   // the number of readers from the size of a file that is there.
-  constexpr off_t kSize = 17 * 4096;
+  constexpr off_t kSize = off_t{17} * 4096;
   struct stat info;
   if (stat(path.c_str(), &info) == 0 && info.st_size > 0 && info.st_blocks * 512 >= info.st_size) {
     return 0;

@@ -34,9 +34,8 @@ Addressing lease_addresses(Txn& txn, Store* pools, const PoolRequest& request,
   Addressing addressing;
   if (!config.ipam.enabled) return addressing;
   if (pools != nullptr) {
-    pools->read([&](const Txn& snapshot) {
-      addressing.candidates = select_pools(&snapshot, request);
-    });
+    pools->read(
+        [&](const Txn& snapshot) { addressing.candidates = select_pools(&snapshot, request); });
   } else {
     addressing.candidates = select_pools(nullptr, request);
   }
@@ -48,8 +47,7 @@ Addressing lease_addresses(Txn& txn, Store* pools, const PoolRequest& request,
     log_info("no pool is named and none is a default one: the interface gets no address");
     return addressing;
   }
-  addressing.leases =
-      allocate(txn, addressing.candidates, request.requested, owner, now);
+  addressing.leases = allocate(txn, addressing.candidates, request.requested, owner, now);
   return addressing;
 }
 
@@ -226,9 +224,9 @@ void Add::add_addresses(Result& result) {
       routes.push_back({route.to, route.via, {}, {}, {}, {}, {}});
     }
     // Several addresses of one pool (requested ones) bring its routes once.
-    for (ResultRoute& route : routes) {
+    for (const ResultRoute& route : routes) {
       if (std::find(result.routes.begin(), result.routes.end(), route) == result.routes.end()) {
-        result.routes.push_back(std::move(route));
+        result.routes.push_back(route);
       }
     }
   }

@@ -83,9 +83,8 @@ void gc(const Request& request) {
   std::sort(keep.begin(), keep.end());
   const std::vector<Attachment> stale =
       collect(*session.state, common.name, [&keep](const Attachment& attachment) {
-        return !std::binary_search(
-            keep.begin(), keep.end(),
-            std::pair(attachment.key.container_id, attachment.key.ifname));
+        return !std::binary_search(keep.begin(), keep.end(),
+                                   std::pair(attachment.key.container_id, attachment.key.ifname));
       });
   ReclaimReport report;
   undo_all(session, stale, report);

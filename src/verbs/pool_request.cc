@@ -29,8 +29,8 @@ Pool parse_inline_pool(const IpamConfig::InlinePool& pool) {
 PoolRequest::Requested parse_requested(const std::string& text) {
   if (const auto address = IpAddress::parse(text)) return {*address, std::nullopt};
   if (const auto prefix = IpPrefix::parse(text)) return {prefix->address, prefix->length};
-  throw Error(Code::kInvalidConfig, "requested address \"" + text +
-                                        "\": must be an IP address, with or without /LENGTH");
+  throw Error(Code::kInvalidConfig,
+              "requested address \"" + text + "\": must be an IP address, with or without /LENGTH");
 }
 
 }  // namespace

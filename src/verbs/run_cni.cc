@@ -39,9 +39,8 @@ std::string shorten(std::string text) {
 int print_error(const Error& error, const std::string& version) {
   const std::string msg = shorten(error.msg());
   const std::string details = shorten(error.details());
-  Json json = Json::object({{"cniVersion", version},
-                            {"code", static_cast<uint32_t>(error.code())},
-                            {"msg", msg}});
+  Json json = Json::object(
+      {{"cniVersion", version}, {"code", static_cast<uint32_t>(error.code())}, {"msg", msg}});
   if (!details.empty()) json["details"] = details;
   write_out(json.dump(2) + "\n");
   log_error(msg + (details.empty() ? "" : ": " + details));
@@ -62,8 +61,8 @@ void check_verb_version(Verb verb, const std::string& version) {
   if (verb == Verb::kCheck) since = "0.4.0";
   if (verb == Verb::kGc || verb == Verb::kStatus) since = "1.1.0";
   if (since == nullptr || !older_than(version, since)) return;
-  throw Error(Code::kIncompatibleVersion, "config version does not allow " +
-                                              std::string(verb_name(verb)),
+  throw Error(Code::kIncompatibleVersion,
+              "config version does not allow " + std::string(verb_name(verb)),
               "config is \"" + version + "\", " + std::string(verb_name(verb)) + " needs " + since);
 }
 

@@ -32,9 +32,10 @@ std::optional<Attachment> find_attachment(Store& state, const AttachmentKey& key
 void undo(Session& session, const Attachment& attachment, const std::string& path_hint) {
   const std::unique_ptr<Backend> backend = make_backend(attachment.cni_type);
   if (!backend) {
-    throw Error(Code::kStoreDamaged, "attachment " + attachment.key.to_string() +
-                                         " was made by a backend that this railcni does not have: " +
-                                         attachment.cni_type);
+    throw Error(
+        Code::kStoreDamaged,
+        "attachment " + attachment.key.to_string() +
+            " was made by a backend that this railcni does not have: " + attachment.cni_type);
   }
   if (const auto netns = find_pod(session, attachment, path_hint)) {
     std::optional<RouteSocket> pod;

@@ -36,8 +36,8 @@ struct Session {
 // The record of `key`, if there is one.
 std::optional<Attachment> find_attachment(Store& state, const AttachmentKey& key);
 
-// The one road back, for DEL, GC, a failed ADD and what a killed one left: undoes the link, then, in
-// one transaction, gives back leases and devices and removes the record. The caller holds the
+// The one road back, for DEL, GC, a failed ADD and what a killed one left: undoes the link, then,
+// in one transaction, gives back leases and devices and removes the record. The caller holds the
 // attachment's lock. Throws when the link could not be undone; the record then stays.
 // `path_hint` is another path where the Pod's namespace may be (CNI_NETNS), or empty.
 void undo(Session& session, const Attachment& attachment, const std::string& path_hint = "");

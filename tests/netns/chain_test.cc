@@ -26,10 +26,10 @@ TEST_CASE("tuning works after railcni: ADD, CHECK, DEL") {
   const std::string dir = make_folder("chain");
   Runtime runtime;
   const Container container{.id = "c1", .netns = pod.path()};
-  const Json list = chain(
-      dir, Json::object({{"sysctl", Json::object({{"net.ipv4.conf.net1.log_martians", "1"}})},
-                         {"mac", "02:00:00:00:be:ef"},
-                         {"mtu", 1400}}));
+  const Json list =
+      chain(dir, Json::object({{"sysctl", Json::object({{"net.ipv4.conf.net1.log_martians", "1"}})},
+                               {"mac", "02:00:00:00:be:ef"},
+                               {"mtu", 1400}}));
   const Call add = runtime.add(list, container);
   INFO(add.describe());
   REQUIRE(add.ok());

@@ -72,7 +72,8 @@ TEST_CASE("matchMasterSubnet picks the pool of the master's subnet, wherever the
   Json inside = ipv4("eno3np1-rail1*");
   Json list;
   SECTION("both in the type's block") {
-    list = world.list(Json::object(), Json::object({{"ippools", inside}, {"matchMasterSubnet", true}}));
+    list = world.list(Json::object(),
+                      Json::object({{"ippools", inside}, {"matchMasterSubnet", true}}));
   }
   SECTION("both at the top") {
     list = world.list(Json::object({{"ippools", inside}, {"matchMasterSubnet", true}}));
@@ -82,7 +83,8 @@ TEST_CASE("matchMasterSubnet picks the pool of the master's subnet, wherever the
     list = world.list(Json::object(), Json::object({{"ippools", inside}}));
   }
   SECTION("ippools in the block, the flag at the top") {
-    list = world.list(Json::object({{"matchMasterSubnet", true}}), Json::object({{"ippools", inside}}));
+    list = world.list(Json::object({{"matchMasterSubnet", true}}),
+                      Json::object({{"ippools", inside}}));
   }
   const Call add = world.runtime.add(list, world.container);
   INFO(add.describe());
@@ -111,12 +113,12 @@ TEST_CASE("matchMasterSubnet without a match names pools, master and its address
 TEST_CASE("requested addresses come from all three places") {
   enter_sandbox();
   World world;
-  Json keys = Json::object({{"ipam", Json::object({{"pools", Json::array({pool_v4(), pool_v6()})}})}});
+  Json keys =
+      Json::object({{"ipam", Json::object({{"pools", Json::array({pool_v4(), pool_v6()})}})}});
   std::vector<std::string> expected = {"10.9.0.77/24", "fd09::2/64"};
   SECTION("CNI_ARGS") { world.container.args = "IgnoreUnknown=true;IP=10.9.0.77"; }
   SECTION("CNI_ARGS, both families, and K8s keys twice") {
-    world.container.args =
-        "IgnoreUnknown=true;K8S_POD_NAME=a;K8S_POD_NAME=b;IP=10.9.0.77,fd09::77";
+    world.container.args = "IgnoreUnknown=true;K8S_POD_NAME=a;K8S_POD_NAME=b;IP=10.9.0.77,fd09::77";
     expected[1] = "fd09::77/64";
   }
   SECTION("args.cni.ips") {

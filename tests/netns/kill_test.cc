@@ -1,6 +1,5 @@
 // kill -9 at every system call of ADD and of DEL: whatever is left, the next DEL, GC or ADD cleans.
 #include <catch2/catch.hpp>
-
 #include <thread>
 
 #include "tests/netns/world.h"

@@ -106,8 +106,7 @@ TEST_CASE("macvlan: dual stack is usable at once, and the Pods reach each other"
   const Json host_before = snapshot();
   // As a runtime may leave a new namespace.
   for (const std::string& netns : {world.pod.path(), second.path()}) {
-    run({.argv = {"/bin/sh", "-c",
-                  "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6"},
+    run({.argv = {"/bin/sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6"},
          .netns = netns});
   }
   REQUIRE(world.add().ok());
@@ -115,7 +114,8 @@ TEST_CASE("macvlan: dual stack is usable at once, and the Pods reach each other"
   CHECK(addresses_of("net1", world.pod.path()) ==
         std::vector<std::string>{"10.9.0.2/24", "fd09::2/64"});
   // Not tentative: no duplicate address detection is waited for.
-  for (const Json& link : ip_json("-6 addr show dev net1 scope global", world.pod.path()).as_array()) {
+  for (const Json& link :
+       ip_json("-6 addr show dev net1 scope global", world.pod.path()).as_array()) {
     for (const Json& address : link.at("addr_info").as_array()) {
       CHECK(address.find("tentative") == nullptr);
     }

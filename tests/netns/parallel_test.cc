@@ -1,6 +1,5 @@
 // Many runtimes at once on one rail.
 #include <catch2/catch.hpp>
-
 #include <random>
 #include <set>
 #include <thread>
@@ -22,9 +21,8 @@ Json seed_list(const std::string& dir) {
            {"cniType", "macvlan"},
            {"dataDir", dir},
            {"macvlan",
-            Json::object(
-                {{"master", Json::array({"rail0"})},
-                 {"ippools", Json::object({{"ipv4", Json::array({"gpu1-net11"})}})}})}})});
+            Json::object({{"master", Json::array({"rail0"})},
+                          {"ippools", Json::object({{"ipv4", Json::array({"gpu1-net11"})}})}})}})});
 }
 
 struct Fleet {

@@ -1,7 +1,8 @@
-// A state folder that is read-only, full, damaged or somebody else's: one clear error, nothing left.
-#include <catch2/catch.hpp>
+// A state folder that is read-only, full, damaged or somebody else's: one clear error, nothing
+// left.
 #include <sys/mount.h>
 
+#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 

@@ -17,11 +17,12 @@ spec:
 )";
 
 Json macvlan_plugin(const std::string& data_dir, const std::string& master, const Json& pool) {
-  return Json::object({{"type", "railcni"},
-                       {"cniType", "macvlan"},
-                       {"dataDir", data_dir},
-                       {"macvlan", Json::object({{"master", Json::array({master})}})},
-                       {"ipam", Json::object({{"type", "railcni"}, {"pools", Json::array({pool})}})}});
+  return Json::object(
+      {{"type", "railcni"},
+       {"cniType", "macvlan"},
+       {"dataDir", data_dir},
+       {"macvlan", Json::object({{"master", Json::array({master})}})},
+       {"ipam", Json::object({{"type", "railcni"}, {"pools", Json::array({pool})}})}});
 }
 
 Json macvlan_list(const std::string& data_dir, const std::string& master, const Json& pool) {

@@ -1,7 +1,7 @@
 // Runs a list of plugins as a container runtime does, from the command line:
 //   cnitool ADD|CHECK|DEL CONFLIST-FILE CONTAINER-ID NETNS IFNAME
-// Plugins are searched in CNI_PATH. The result of ADD is printed, and kept beside the list for CHECK
-// and DEL.
+// Plugins are searched in CNI_PATH. The result of ADD is printed, and kept beside the list for
+// CHECK and DEL.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>

@@ -12,8 +12,7 @@ const std::vector<TypeName> kTypes = {{"macvlan", "macvlan"}, {"ib-sriov", "ibsr
 
 NetworkConfig read(const std::string& keys, const std::string& args = "") {
   Request request;
-  request.config =
-      Json::parse(R"({"cniVersion":"1.1.0","name":"n","type":"railcni")" + keys + "}");
+  request.config = Json::parse(R"({"cniVersion":"1.1.0","name":"n","type":"railcni")" + keys + "}");
   request.args = parse_cni_args(args);
   return read_config(request, kTypes);
 }
@@ -23,13 +22,12 @@ const std::string kMacvlan = R"(,"cniType":"macvlan")";
 }  // namespace
 
 TEST_CASE("ippools and matchMasterSubnet are found wherever documents put them") {
-  const char* keys = GENERATE(
-      R"(,"ippools":{"ipv4":["a"]},"matchMasterSubnet":true)",
-      R"(,"ippools":{"ipv4":["a"],"matchMasterSubnet":true})",
-      R"(,"macvlan":{"ippools":{"ipv4":["a"]},"matchMasterSubnet":true})",
-      R"(,"macvlan":{"ippools":{"ipv4":["a"],"matchMasterSubnet":true}})",
-      R"(,"macvlan":{"ippools":{"ipv4":"a"}},"matchMasterSubnet":true)",
-      R"(,"ipam":{"ippools":{"ipv4":["a"]},"matchMasterSubnet":true})");
+  const char* keys = GENERATE(R"(,"ippools":{"ipv4":["a"]},"matchMasterSubnet":true)",
+                              R"(,"ippools":{"ipv4":["a"],"matchMasterSubnet":true})",
+                              R"(,"macvlan":{"ippools":{"ipv4":["a"]},"matchMasterSubnet":true})",
+                              R"(,"macvlan":{"ippools":{"ipv4":["a"],"matchMasterSubnet":true}})",
+                              R"(,"macvlan":{"ippools":{"ipv4":"a"}},"matchMasterSubnet":true)",
+                              R"(,"ipam":{"ippools":{"ipv4":["a"]},"matchMasterSubnet":true})");
   INFO(keys);
   const NetworkConfig config = read(kMacvlan + keys);
   CHECK(config.ipam.ipv4 == std::vector<std::string>{"a"});
@@ -38,14 +36,13 @@ TEST_CASE("ippools and matchMasterSubnet are found wherever documents put them")
 }
 
 TEST_CASE("what contradicts itself is refused") {
-  const char* keys =
-      GENERATE(R"(,"ippools":{"ipv4":["a"]},"macvlan":{"ippools":{"ipv4":["b"]}})",
-               R"(,"matchMasterSubnet":true,"macvlan":{"matchMasterSubnet":false})",
-               R"(,"disableIPAM":true,"ippools":{"ipv4":["a"]})",
-               R"(,"ipam":{},"args":{"cni":{"ips":["10.0.0.1"]}})",
-               R"(,"ipam":{"type":"dhcp"})", R"(,"ibsriov":{})",
-               R"(,"ipam":{"pools":[{"name":"a","subnet":"10.0.0.0/24"},{"name":"a"}]})",
-               R"(,"ipam":{"pools":[{"subnet":"10.0.0.0/24"}]})", R"(,"ippools":{"ipv4":[""]})");
+  const char* keys = GENERATE(
+      R"(,"ippools":{"ipv4":["a"]},"macvlan":{"ippools":{"ipv4":["b"]}})",
+      R"(,"matchMasterSubnet":true,"macvlan":{"matchMasterSubnet":false})",
+      R"(,"disableIPAM":true,"ippools":{"ipv4":["a"]})",
+      R"(,"ipam":{},"args":{"cni":{"ips":["10.0.0.1"]}})", R"(,"ipam":{"type":"dhcp"})",
+      R"(,"ibsriov":{})", R"(,"ipam":{"pools":[{"name":"a","subnet":"10.0.0.0/24"},{"name":"a"}]})",
+      R"(,"ipam":{"pools":[{"subnet":"10.0.0.0/24"}]})", R"(,"ippools":{"ipv4":[""]})");
   INFO(keys);
   try {
     read(kMacvlan + keys);
@@ -70,9 +67,9 @@ TEST_CASE("cniType is needed and known") {
 }
 
 TEST_CASE("addresses are requested in three places") {
-  const NetworkConfig config =
-      read(kMacvlan + R"(,"runtimeConfig":{"ips":["10.0.0.1/24"]},"args":{"cni":{"ips":["fd00::1"]}})",
-           "IP=10.0.0.2,fd00::2");
+  const NetworkConfig config = read(
+      kMacvlan + R"(,"runtimeConfig":{"ips":["10.0.0.1/24"]},"args":{"cni":{"ips":["fd00::1"]}})",
+      "IP=10.0.0.2,fd00::2");
   CHECK(config.requested_ips ==
         std::vector<std::string>{"10.0.0.1/24", "fd00::1", "10.0.0.2", "fd00::2"});
 }

@@ -11,7 +11,8 @@ TEST_CASE("a document survives parse and dump") {
   const std::string text =
       R"({"b":[1,-2,18446744073709551615,2.5,true,null],"a":{"text":"\"\\\n\u0001é"}})";
   const Json json = Json::parse(text);
-  CHECK(json.dump() == R"({"b":[1,-2,18446744073709551615,2.5,true,null],"a":{"text":"\"\\\n\u0001é"}})");
+  CHECK(json.dump() ==
+        R"({"b":[1,-2,18446744073709551615,2.5,true,null],"a":{"text":"\"\\\n\u0001é"}})");
   CHECK(Json::parse(json.dump(2)) == json);
   CHECK(json.at("b").as_array()[2].as_uint() == 18446744073709551615u);
 }
@@ -59,8 +60,7 @@ TEST_CASE("a reader refuses unknown keys, and knows the nearest") {
   ObjectReader reader(json, "macvlan");
   reader.integer("mtu", 0, 9000);
   reader.allow_prefix("cni.dev/");
-  CHECK_THROWS_WITH(reader.finish(),
-                    "unknown key \"macvlan.mtuu\": did you mean \"macvlan.mtu\"?");
+  CHECK_THROWS_WITH(reader.finish(), "unknown key \"macvlan.mtuu\": did you mean \"macvlan.mtu\"?");
 }
 
 TEST_CASE("a reader names key, value and what would be right") {

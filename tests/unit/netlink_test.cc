@@ -68,7 +68,8 @@ TEST_CASE("a VLAN message has kind, parent and id") {
 }
 
 TEST_CASE("a bond message has mode and options, by number and by word") {
-  const BondSpec bond{"bond0", 4, "miimon=100;lacp_rate=fast xmit_hash_policy=layer3+4;min_links=1"};
+  const BondSpec bond{"bond0", 4,
+                      "miimon=100;lacp_rate=fast xmit_hash_policy=layer3+4;min_links=1"};
   const NetlinkMessage message = new_bond_message(bond, nullptr);
   const auto option = [&message](int type) {
     return attribute(message, {IFLA_LINKINFO, IFLA_INFO_DATA, type});
@@ -94,13 +95,13 @@ TEST_CASE("an uplink's name follows from masters, bond and VLAN") {
 }
 
 TEST_CASE("a wrong uplink is refused") {
-  const char* text = GENERATE(R"({"master":["a","b"]})", R"({"master":["a"],"bond":{"name":"b"}})",
-                              R"({"master":["a","b"],"bond":{"name":"b","mode":7}})",
-                              R"({"master":["a","b"],"bond":{"mode":1}})",
-                              R"({"master":["a"],"vlanID":4095})", R"({"master":[""]})",
-                              R"({"master":["a-name-of-16-byte"]})",
-                              R"({"master":["thirteen-byte"],"vlanID":100})",
-                              R"({"master":["a","b"],"bond":{"name":"b","moda":1}})");
+  const char* text =
+      GENERATE(R"({"master":["a","b"]})", R"({"master":["a"],"bond":{"name":"b"}})",
+               R"({"master":["a","b"],"bond":{"name":"b","mode":7}})",
+               R"({"master":["a","b"],"bond":{"mode":1}})", R"({"master":["a"],"vlanID":4095})",
+               R"({"master":[""]})", R"({"master":["a-name-of-16-byte"]})",
+               R"({"master":["thirteen-byte"],"vlanID":100})",
+               R"({"master":["a","b"],"bond":{"name":"b","moda":1}})");
   INFO(text);
   CHECK_THROWS_AS(read_spec(text), Error);
 }

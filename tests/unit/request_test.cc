@@ -31,7 +31,8 @@ Request request(const char* config, const char* id = "c1", const char* ifname = 
 
 TEST_CASE("CNI_ARGS: pairs, duplicates, unknown keys") {
   Request r;
-  r.args = parse_cni_args("IgnoreUnknown=1;FOO=bar;K8S_POD_NAME=a;K8S_POD_NAME=b;IP=10.0.0.1,fd00::1");
+  r.args =
+      parse_cni_args("IgnoreUnknown=1;FOO=bar;K8S_POD_NAME=a;K8S_POD_NAME=b;IP=10.0.0.1,fd00::1");
   CHECK(r.arg("K8S_POD_NAME") == "b");
   CHECK(r.arg("IP") == "10.0.0.1,fd00::1");
   CHECK(r.arg("MAC").empty());
