@@ -35,20 +35,36 @@ void choose_family(const Txn& state, Family family, const std::vector<Pool>& poo
     if (!twice) choices.push_back(choose_requested(state, pools, wanted, now));
   }
   if (choices.size() > before || pools.empty()) return;
-  for (const Pool& pool : pools) {
-    if (std::optional<Choice> choice = choose_any(state, pool, now)) {
-      choices.push_back(std::move(*choice));
-      return;
-    }
-  }
-  throw_exhausted(state, family, pools);
+  std::optional<Choice> choice = choose_any(state, pools, now);
+  if (!choice) throw_exhausted(state, family, pools);
+  choices.push_back(std::move(*choice));
 }
 
 bool is_owners(const Txn& state, const Lease& lease, const AttachmentKey& owner) {
-  std::optional<PoolView> view = PoolView::find(state, lease.pool, lease.address.network());
-  if (!view) return false;
-  std::optional<AddressState> used = view->address(lease.address.address);
-  return used && used->kind == AddressState::Kind::kLeased && used->owner == owner.to_string();
+  const IpAddress& address = lease.address.address;
+  const std::optional<AddressState> used = address_state(state, address);
+  if (!used || used->kind != AddressState::Kind::kLeased || used->owner != owner.to_string()) {
+    return false;
+  }
+  const auto counters = pool_counters(state, lease.pool, lease.address.network());
+  return counters && counters->id == used->pool_id;
+}
+
+// The leases of one pool, which lie in its subnet, among those of others.
+bool scan_pool_leases(const Txn& state, const std::string& name, const IpPrefix& subnet,
+                      uint32_t id, const std::function<bool(const LeaseInfo&)>& visit) {
+  bool go_on = true;
+  state.scan(schema::table(schema::kLease), schema::lease_key(subnet.first()),
+             [&](std::string_view key, std::string_view value) {
+               const std::optional<IpAddress> address = schema::address_at(key, 1);
+               if (!address) throw Error(Code::kStoreDamaged, "a lease's key is not an address");
+               if (!subnet.contains(*address)) return false;
+               const AddressState used = AddressState::unpack(value);
+               if (used.kind != AddressState::Kind::kLeased || used.pool_id != id) return true;
+               return go_on = visit(LeaseInfo{{name, {*address, subnet.length}},
+                                              AttachmentKey::parse(used.owner)});
+             });
+  return go_on;
 }
 
 }  // namespace
@@ -69,6 +85,9 @@ std::vector<Lease> allocate(Txn& state, const Candidates& candidates,
       editor.lease_new(choice.address, owner.to_string());
     } else {
       editor.lease(choice.address, owner.to_string());
+    }
+    for (const Pool* pool : choice.none_new) {
+      PoolEditor(state, pool->name, pool->subnet).remember_none_new(pool->ranges);
     }
     leases.push_back({choice.pool->name, {choice.address, choice.pool->subnet.length}});
   }
@@ -96,27 +115,14 @@ void scan_leases(const Txn& state, const std::string& pool,
   scan_pool_states(
       state, pool,
       [&](const std::string& name, const IpPrefix& subnet, const PoolCounters& counters) {
-        bool go_on = true;
-        state.scan(schema::pool_rows(schema::kLease, counters.id), "",
-                   [&](std::string_view key, std::string_view value) {
-                     AddressState used = AddressState::unpack(value);
-                     if (used.kind != AddressState::Kind::kLeased) return true;
-                     if (key.size() != schema::kLeaseKeySize) {
-                       throw Error(Code::kStoreDamaged, "a lease's key has the wrong size");
-                     }
-                     IpAddress address{subnet.family(),
-                                       schema::number_at<U128>(key, schema::kPoolRowsSize)};
-                     return go_on = visit(LeaseInfo{{name, {address, subnet.length}},
-                                                    AttachmentKey::parse(used.owner)});
-                   });
-        return go_on;
+        return counters.leased == 0 || scan_pool_leases(state, name, subnet, counters.id, visit);
       });
 }
 
 PoolUsage pool_usage(const Txn& state, const Pool& pool) {
-  std::optional<PoolView> view = PoolView::find(state, pool.name, pool.subnet);
-  if (!view) return {};
-  return {view->counters().leased, view->counters().resting, view->counters().quarantined};
+  const auto counters = pool_counters(state, pool.name, pool.subnet);
+  if (!counters) return {};
+  return {counters->leased, counters->resting, counters->quarantined};
 }
 
 std::vector<LeaseInfo> stranded_leases(const Txn& state, const std::string& name,

@@ -9,15 +9,15 @@
 namespace railcni {
 namespace {
 
-std::optional<BitmapPage> load(const Txn& state, uint32_t pool_id, int level, U128 page) {
+std::optional<BitmapPage> load(const Txn& state, Family family, int level, U128 page) {
   std::optional<std::string_view> bytes =
-      state.get(schema::bitmap_key(pool_id, static_cast<uint8_t>(level), page));
+      state.get(schema::bitmap_key(family, static_cast<uint8_t>(level), page));
   if (!bytes) return std::nullopt;
   return BitmapPage(*bytes);
 }
 
-void store(Txn& state, uint32_t pool_id, int level, U128 page, const BitmapPage& bits) {
-  std::string key = schema::bitmap_key(pool_id, static_cast<uint8_t>(level), page);
+void store(Txn& state, Family family, int level, U128 page, const BitmapPage& bits) {
+  std::string key = schema::bitmap_key(family, static_cast<uint8_t>(level), page);
   if (bits.empty()) {
     state.erase(key);
   } else {
@@ -29,20 +29,18 @@ U128 page_of(U128 index) { return index >> BitmapPage::kBitsShift; }
 uint32_t bit_of(U128 index) { return static_cast<uint32_t>(index & (BitmapPage::kBits - 1)); }
 
 // The first clear bit of `level` from `from` to `limit`.
-std::optional<U128> next_clear(const Txn& state, uint32_t pool_id, int level, int levels, U128 from,
-                               U128 limit) {
+std::optional<U128> next_clear(const Txn& state, Family family, int level, U128 from, U128 limit) {
   if (from > limit) return std::nullopt;
   U128 page = page_of(from);
-  std::optional<BitmapPage> bits = load(state, pool_id, level, page);
+  std::optional<BitmapPage> bits = load(state, family, level, page);
   uint32_t bit = bits ? bits->next_clear(bit_of(from)) : bit_of(from);
   if (bit == BitmapPage::kBits) {
     // The rest of this page is set: the level above knows the next page that is not full.
-    if (level + 1 >= levels) return std::nullopt;
-    std::optional<U128> next =
-        next_clear(state, pool_id, level + 1, levels, page + 1, page_of(limit));
+    if (page == page_of(limit)) return std::nullopt;
+    std::optional<U128> next = next_clear(state, family, level + 1, page + 1, page_of(limit));
     if (!next) return std::nullopt;
     page = *next;
-    bits = load(state, pool_id, level, page);
+    bits = load(state, family, level, page);
     bit = bits ? bits->next_clear(0) : 0;
     if (bit == BitmapPage::kBits) {
       throw Error(Code::kStoreDamaged,
@@ -91,37 +89,37 @@ uint32_t BitmapPage::next_clear(uint32_t from) const {
   return kBits;
 }
 
-int bitmap_levels(int host_bits) {
-  return std::max(1, (host_bits + BitmapPage::kBitsShift - 1) / BitmapPage::kBitsShift);
-}
-
-void bitmap_set(Txn& state, uint32_t pool_id, int levels, U128 offset) {
-  for (int level = 0; level < levels; ++level) {
-    U128 page = page_of(offset);
-    BitmapPage bits = load(state, pool_id, level, page).value_or(BitmapPage());
-    bits.set(bit_of(offset));
-    store(state, pool_id, level, page, bits);
+void bitmap_set(Txn& state, const IpAddress& address) {
+  U128 index = address.value;
+  for (int level = 0;; ++level) {
+    const U128 page = page_of(index);
+    BitmapPage bits = load(state, address.family, level, page).value_or(BitmapPage());
+    bits.set(bit_of(index));
+    store(state, address.family, level, page, bits);
     if (!bits.full()) return;
-    offset = page;
+    index = page;
   }
 }
 
-void bitmap_clear(Txn& state, uint32_t pool_id, int levels, U128 offset) {
-  for (int level = 0; level < levels; ++level) {
-    U128 page = page_of(offset);
-    std::optional<BitmapPage> bits = load(state, pool_id, level, page);
+void bitmap_clear(Txn& state, const IpAddress& address) {
+  U128 index = address.value;
+  for (int level = 0;; ++level) {
+    const U128 page = page_of(index);
+    std::optional<BitmapPage> bits = load(state, address.family, level, page);
     if (!bits) return;
-    bool was_full = bits->full();
-    bits->clear(bit_of(offset));
-    store(state, pool_id, level, page, *bits);
+    const bool was_full = bits->full();
+    bits->clear(bit_of(index));
+    store(state, address.family, level, page, *bits);
     if (!was_full) return;
-    offset = page;
+    index = page;
   }
 }
 
-std::optional<U128> bitmap_next_clear(const Txn& state, uint32_t pool_id, int levels, U128 from,
-                                      U128 limit) {
-  return next_clear(state, pool_id, 0, levels, from, limit);
+std::optional<IpAddress> bitmap_next_clear(const Txn& state, const IpAddress& from,
+                                           const IpAddress& limit) {
+  std::optional<U128> found = next_clear(state, from.family, 0, from.value, limit.value);
+  if (!found) return std::nullopt;
+  return IpAddress{from.family, *found};
 }
 
 }  // namespace railcni

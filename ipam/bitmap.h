@@ -1,11 +1,17 @@
-// The set of a pool's addresses that are not free, as a tree of bitmap pages in the state file.
+// The set of addresses that are not free, as a tree of bitmap pages in the state file, one tree per
+// family.
 //
-// An address is its offset from the subnet's first one. Bit i of page p of level 0 is the offset
-// p * 4096 + i: set while the address has a row in the lease table. Bit i of page p of level n + 1
-// is set while page p * 4096 + i of level n is full. The top level is the one whose single page
-// covers the subnet: one level up to a /20, two for a /8, six for an IPv6 /64. A page without a
-// set bit is not stored, so a pool takes room for what is used of it, not for its size; and the
-// next free address behind any other is found with at most two pages per level.
+// Bit i of page p of level 0 is the address p * 4096 + i: set while the address has a row in the
+// lease table. Bit i of page p of level n + 1 is set while page p * 4096 + i of level n is full.
+// A page without a set bit is not stored, so the tree takes room for what is used, not for the size
+// of the pools. A search climbs no higher than to the level where its first and its last address
+// are on one page: level 0 for a /24 (in most places even a /20), one up for a /8, five for an IPv6
+// /64; with at most two pages per level. A page fills only when all it covers is used, so the
+// climbing of bitmap_set() ends by itself: the topmost page, whose addresses end before its bits
+// do, is never full.
+//
+// All pools share it: an address is used or not, whatever pool gave it. A bitmap of its own per
+// pool would have to be told of what every other pool over the same addresses does.
 //
 // Rejected: a list of free ranges (an almost full /8 with every second address released has eight
 // million of them, and each release is a search and a merge), a counter per page (finding a page
@@ -47,14 +53,11 @@ class BitmapPage {
   std::array<uint64_t, kBits / 64> words_{};
 };
 
-// How many levels a subnet with that many host bits has.
-int bitmap_levels(int host_bits);
-
-void bitmap_set(Txn& state, uint32_t pool_id, int levels, U128 offset);
-void bitmap_clear(Txn& state, uint32_t pool_id, int levels, U128 offset);
-// The first clear offset from `from` to `limit`.
-std::optional<U128> bitmap_next_clear(const Txn& state, uint32_t pool_id, int levels, U128 from,
-                                      U128 limit);
+void bitmap_set(Txn& state, const IpAddress& address);
+void bitmap_clear(Txn& state, const IpAddress& address);
+// The first clear address from `from` to `limit`, both of one family.
+std::optional<IpAddress> bitmap_next_clear(const Txn& state, const IpAddress& from,
+                                           const IpAddress& limit);
 
 }  // namespace railcni
 

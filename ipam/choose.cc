@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ipam/bitmap.h"
 #include "ipam/pool_state.h"
 #include "railcni/error.h"
 #include "src/store/schema.h"
@@ -9,51 +10,123 @@
 namespace railcni {
 namespace {
 
-// The first address from `from` to `to` (as numbers) that is in the pool's ranges and was never
-// used. The bitmap jumps over used addresses, the binary search over gaps between the ranges.
-std::optional<IpAddress> next_new(const PoolView& view, const Pool& pool, U128 from, U128 to) {
-  const U128 base = pool.subnet.first().value;
+// The first address from `from` to `to` that is in the pool's ranges and was never used. The bitmap
+// jumps over used addresses, the binary search over gaps between the ranges.
+std::optional<IpAddress> next_new(const Txn& state, const Pool& pool, IpAddress from,
+                                  const IpAddress& to) {
   while (from <= to) {
-    auto range = std::lower_bound(
-        pool.ranges.begin(), pool.ranges.end(), from,
-        [](const AddressRange& candidate, U128 value) { return candidate.last.value < value; });
-    if (range == pool.ranges.end() || range->first.value > to) return std::nullopt;
-    from = std::max(from, range->first.value);
-    std::optional<U128> unused = view.next_unused(from - base, to - base);
-    if (!unused) return std::nullopt;
-    IpAddress address{pool.family(), base + *unused};
-    if (range->contains(address)) return address;
-    from = address.value;
+    auto range = std::lower_bound(pool.ranges.begin(), pool.ranges.end(), from,
+                                  [](const AddressRange& candidate, const IpAddress& address) {
+                                    return candidate.last < address;
+                                  });
+    if (range == pool.ranges.end() || range->first > to) return std::nullopt;
+    const std::optional<IpAddress> unused =
+        bitmap_next_clear(state, std::max(from, range->first), to);
+    if (!unused || range->contains(*unused)) return unused;
+    from = *unused;
   }
   return std::nullopt;
 }
 
-std::optional<IpAddress> choose_new(const PoolView& view, const Pool& pool) {
-  const U128 first = pool.ranges.front().first.value;
-  const U128 last = pool.ranges.back().last.value;
-  const U128 cursor = std::max(first, pool.subnet.first().value + view.counters().cursor);
-  std::optional<IpAddress> found = next_new(view, pool, cursor, last);
-  if (!found && cursor > first) found = next_new(view, pool, first, std::min(cursor - 1, last));
+std::optional<IpAddress> choose_new(const Txn& state, const Pool& pool, U128 cursor_offset) {
+  const IpAddress first = pool.ranges.front().first;
+  const IpAddress last = pool.ranges.back().last;
+  const IpAddress cursor =
+      std::max(first, {pool.family(), pool.subnet.first().value + cursor_offset});
+  std::optional<IpAddress> found = next_new(state, pool, cursor, last);
+  if (found || cursor == first) return found;
+  return next_new(state, pool, first, std::min({pool.family(), cursor.value - 1}, last));
+}
+
+// A pool's two queues, from the front.
+class Queues {
+ public:
+  // `pool` is the one that an address is wanted for.
+  Queues(const Txn& state, const Pool& pool, int64_t now) : state_(state), pool_(pool), now_(now) {}
+
+  // The first resting address of the pool `id`, or the first whose quarantine is over, that is in
+  // the ranges. `passed`, unless it is nullptr, gets those before it that are not.
+  std::optional<IpAddress> resting(uint32_t id, std::vector<IpAddress>* passed) const;
+  std::optional<IpAddress> expired(uint32_t id, std::vector<IpAddress>* passed) const;
+
+ private:
+  bool take(const std::optional<IpAddress>& address, std::optional<IpAddress>& found,
+            std::vector<IpAddress>* passed) const {
+    if (!address) return false;
+    if (pool_.contains(*address)) {
+      found = address;
+    } else if (passed != nullptr) {
+      passed->push_back(*address);
+    }
+    return !found;
+  }
+
+  const Txn& state_;
+  const Pool& pool_;
+  int64_t now_;
+};
+
+std::optional<IpAddress> Queues::resting(uint32_t id, std::vector<IpAddress>* passed) const {
+  std::optional<IpAddress> found;
+  state_.scan(schema::pool_rows(schema::kRestQueue, id), "",
+              [&](std::string_view, std::string_view value) {
+                return take(schema::address_at(value, 0), found, passed);
+              });
   return found;
 }
 
-// The front of a queue, without what is no longer in the ranges.
-std::optional<IpAddress> choose_queued(
-    const Txn& state, const Pool& pool, const std::string& prefix,
-    const std::function<std::optional<U128>(std::string_view key, std::string_view value)>& parse,
-    std::vector<IpAddress>& stale) {
+std::optional<IpAddress> Queues::expired(uint32_t id, std::vector<IpAddress>* passed) const {
   std::optional<IpAddress> found;
-  state.scan(prefix, "", [&](std::string_view key, std::string_view value) {
-    std::optional<U128> number = parse(key, value);
-    if (!number) return false;
-    IpAddress address{pool.family(), *number};
-    if (pool.contains(address)) {
-      found = address;
-    } else {
-      stale.push_back(address);
-    }
-    return !found;
-  });
+  state_.scan(schema::pool_rows(schema::kQuarantineQueue, id), "",
+              [&](std::string_view key, std::string_view) {
+                constexpr size_t kAddress = schema::kPoolRowsSize + sizeof(int64_t);
+                if (key.size() < kAddress) return false;
+                auto until =
+                    static_cast<int64_t>(schema::number_at<uint64_t>(key, schema::kPoolRowsSize));
+                return until <= now_ && take(schema::address_at(key, kAddress), found, passed);
+              });
+  return found;
+}
+
+// What `pool` can take from other pools over its addresses: the same pool before its subnet grew,
+// or one of another name. Only asked when the pool has nothing else, and only those whose subnets
+// overlap and that have something are walked.
+std::optional<IpAddress> choose_foreign(const Txn& state, const Pool& pool, uint32_t own_id,
+                                        const Queues& queues) {
+  std::vector<PoolCounters> others;
+  scan_pool_states(
+      state, "", [&](const std::string&, const IpPrefix& subnet, const PoolCounters& counters) {
+        const bool overlaps =
+            subnet.contains(pool.subnet.first()) || pool.subnet.contains(subnet.first());
+        if (counters.id != own_id && overlaps) others.push_back(counters);
+        return true;
+      });
+  std::optional<IpAddress> found;
+  for (const PoolCounters& other : others) {
+    if (!found && other.resting > 0) found = queues.resting(other.id, nullptr);
+  }
+  for (const PoolCounters& other : others) {
+    if (!found && other.quarantined > 0) found = queues.expired(other.id, nullptr);
+  }
+  return found;
+}
+
+// A free address of `choice.pool`.
+std::optional<IpAddress> choose_of_pool(const Txn& state, int64_t now, Choice& choice) {
+  const Pool& pool = *choice.pool;
+  const PoolCounters counters =
+      pool_counters(state, pool.name, pool.subnet).value_or(PoolCounters());
+  choice.is_new = true;
+  if (counters.none_new == 0 || counters.none_new != new_mark(state, pool.ranges)) {
+    if (std::optional<IpAddress> found = choose_new(state, pool, counters.cursor)) return found;
+  }
+  choice.is_new = false;
+  if (counters.id != 0) choice.none_new.push_back(&pool);
+  const Queues queues(state, pool, now);
+  std::optional<IpAddress> found;
+  if (counters.resting > 0) found = queues.resting(counters.id, &choice.stale);
+  if (!found && counters.quarantined > 0) found = queues.expired(counters.id, &choice.stale);
+  if (!found) found = choose_foreign(state, pool, counters.id, queues);
   return found;
 }
 
@@ -87,40 +160,17 @@ std::string pool_list(const std::vector<Pool>& pools) {
 
 }  // namespace
 
-std::optional<Choice> choose_any(const Txn& state, const Pool& pool, int64_t now) {
-  std::optional<PoolView> view = PoolView::find(state, pool.name, pool.subnet);
-  if (!view) return Choice{&pool, pool.ranges.front().first, true, {}};
-  if (std::optional<IpAddress> address = choose_new(*view, pool)) {
-    return Choice{&pool, *address, true, {}};
+std::optional<Choice> choose_any(const Txn& state, const std::vector<Pool>& pools, int64_t now) {
+  Choice choice;
+  for (const Pool& pool : pools) {
+    choice.pool = &pool;
+    choice.stale.clear();
+    if (std::optional<IpAddress> found = choose_of_pool(state, now, choice)) {
+      choice.address = *found;
+      return choice;
+    }
   }
-
-  Choice choice{&pool, {}, false, {}};
-  const uint32_t id = view->counters().id;
-  std::optional<IpAddress> address;
-  if (view->counters().resting > 0) {
-    address = choose_queued(
-        state, pool, schema::pool_rows(schema::kRestQueue, id),
-        [](std::string_view, std::string_view value) -> std::optional<U128> {
-          if (value.size() != schema::kAddressSize) return std::nullopt;
-          return schema::number_at<U128>(value, 0);
-        },
-        choice.stale);
-  }
-  if (!address && view->counters().quarantined > 0) {
-    address = choose_queued(
-        state, pool, schema::pool_rows(schema::kQuarantineQueue, id),
-        [now](std::string_view key, std::string_view) -> std::optional<U128> {
-          if (key.size() != schema::kQuarantineKeySize) return std::nullopt;
-          auto until =
-              static_cast<int64_t>(schema::number_at<uint64_t>(key, schema::kPoolRowsSize));
-          if (until > now) return std::nullopt;
-          return schema::number_at<U128>(key, schema::kPoolRowsSize + sizeof until);
-        },
-        choice.stale);
-  }
-  if (!address) return std::nullopt;
-  choice.address = *address;
-  return choice;
+  return std::nullopt;
 }
 
 Choice choose_requested(const Txn& state, const std::vector<Pool>& pools,
@@ -137,8 +187,7 @@ Choice choose_requested(const Txn& state, const std::vector<Pool>& pools,
                                           pool.subnet.to_string() + " of pool " + pool.name);
       continue;
     }
-    std::optional<PoolView> view = PoolView::find(state, pool.name, pool.subnet);
-    std::optional<AddressState> used = view ? view->address(requested.address) : std::nullopt;
+    const std::optional<AddressState> used = address_state(state, requested.address);
     if (used && used->kind == AddressState::Kind::kLeased) {
       taken = Error(Code::kTryAgainLater,
                     what + " of pool " + pool.name + " is leased to " + used->owner);
@@ -148,7 +197,7 @@ Choice choose_requested(const Txn& state, const std::vector<Pool>& pools,
                 what + " of pool " + pool.name + " is quarantined for another " +
                     std::to_string(used->until - now) + " s: somebody else was found to use it");
     } else {
-      return Choice{&pool, requested.address, false, {}};
+      return Choice{&pool, requested.address, false, {}, {}};
     }
   }
   if (taken) throw *taken;

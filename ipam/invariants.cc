@@ -34,34 +34,35 @@ class Checker {
     IpPrefix subnet;
     PoolCounters stored;
     PoolCounters counted;
-    std::map<uint64_t, U128> resting;                // seq, address: by the lease table
-    std::set<std::pair<int64_t, U128>> quarantined;  // until, address: by the lease table
-    std::map<std::pair<int, U128>, BitmapPage> pages;
+    std::map<uint64_t, IpAddress> resting;                // seq, address: by the lease table
+    std::set<std::pair<int64_t, IpAddress>> quarantined;  // until, address: by the lease table
 
     std::string text() const { return "pool " + name + " (" + subnet.to_string() + ")"; }
-    std::string text(U128 address) const {
-      return text() + ": " + IpAddress{subnet.family(), address}.to_string();
-    }
+    std::string text(const IpAddress& address) const { return text() + ": " + address.to_string(); }
   };
 
   void add(std::string line) { lines_.push_back(std::move(line)); }
 
   void read_pools();
   void read_leases();
-  void read_lease(PoolFacts& pool, U128 address, const AddressState& used);
+  void read_lease(PoolFacts& pool, const IpAddress& address, const AddressState& used);
   void read_queues();
   void compare_counters();
   void compare_bitmaps();
   void compare_attachments();
   void compare_devices();
   void find_unknown_keys();
+  void expect_bit(const IpAddress& address);
 
+  // The pool of that id; nullptr, with a line, when there is none.
+  PoolFacts* pool_of(uint32_t id, const char* what);
   // The pool whose row this is; nullptr, with a line, when there is none or the key is malformed.
-  PoolFacts* pool_of(std::string_view key, size_t key_size, const char* what);
+  PoolFacts* pool_of_key(std::string_view key, size_t key_size, const char* what);
 
   const Txn& state_;
   std::vector<std::string> lines_;
   std::map<uint32_t, PoolFacts> pools_;
+  std::map<std::string, BitmapPage> pages_;          // by key: what the lease table wants
   std::map<std::string, std::string> lease_owners_;  // "pool address/length", owner
 };
 
@@ -74,7 +75,7 @@ void Checker::read_pools() {
   }
   scan_pool_states(state_, "",
                    [&](const std::string& name, const IpPrefix& subnet, const PoolCounters& row) {
-                     PoolFacts facts{name, subnet, row, {}, {}, {}, {}};
+                     PoolFacts facts{name, subnet, row, {}, {}, {}};
                      if (subnet != subnet.network()) add(facts.text() + ": host bits in the key");
                      if (row.id >= next_id) add(facts.text() + ": its id is still to be given out");
                      if (!pools_.emplace(row.id, facts).second) {
@@ -84,42 +85,61 @@ void Checker::read_pools() {
                    });
 }
 
-Checker::PoolFacts* Checker::pool_of(std::string_view key, size_t key_size, const char* what) {
-  if (key.size() != key_size) {
-    add(std::string(what) + ": a key of " + std::to_string(key.size()) + " bytes");
-    return nullptr;
-  }
-  auto id = schema::number_at<uint32_t>(key, 1);
+Checker::PoolFacts* Checker::pool_of(uint32_t id, const char* what) {
   auto pool = pools_.find(id);
   if (pool != pools_.end()) return &pool->second;
   add(std::string(what) + ": a row of pool id " + std::to_string(id) + ", which no pool has");
   return nullptr;
 }
 
+Checker::PoolFacts* Checker::pool_of_key(std::string_view key, size_t key_size, const char* what) {
+  if (key.size() != key_size) {
+    add(std::string(what) + ": a key of " + std::to_string(key.size()) + " bytes");
+    return nullptr;
+  }
+  return pool_of(schema::number_at<uint32_t>(key, 1), what);
+}
+
 void Checker::read_leases() {
   state_.scan(schema::table(schema::kLease), "", [&](std::string_view key, std::string_view value) {
-    PoolFacts* pool = pool_of(key, schema::kLeaseKeySize, "lease table");
-    if (pool == nullptr) return true;
-    U128 address = schema::number_at<U128>(key, schema::kPoolRowsSize);
-    if (!pool->subnet.contains({pool->subnet.family(), address})) {
-      add(pool->text(address) + " is outside of the subnet");
+    const std::optional<IpAddress> address = schema::address_at(key, 1);
+    if (!address) {
+      add("lease table: a key of " + std::to_string(key.size()) + " bytes that is no address");
       return true;
     }
+    expect_bit(*address);
     try {
-      read_lease(*pool, address, AddressState::unpack(value));
+      const AddressState used = AddressState::unpack(value);
+      PoolFacts* pool = pool_of(used.pool_id, "lease table");
+      if (pool == nullptr) return true;
+      if (!pool->subnet.contains(*address)) {
+        add(pool->text(*address) + " is outside of the subnet");
+      }
+      read_lease(*pool, *address, used);
     } catch (const Error& error) {
-      add(pool->text(address) + ": " + error.msg());
+      add(address->to_string() + ": " + error.msg());
     }
     return true;
   });
 }
 
-void Checker::read_lease(PoolFacts& pool, U128 address, const AddressState& used) {
+void Checker::expect_bit(const IpAddress& address) {
+  U128 index = address.value;
+  for (uint8_t level = 0;; ++level) {
+    const U128 page = index >> BitmapPage::kBitsShift;
+    BitmapPage& bits = pages_[schema::bitmap_key(address.family, level, page)];
+    bits.set(static_cast<uint32_t>(index & (BitmapPage::kBits - 1)));
+    if (!bits.full()) return;
+    index = page;
+  }
+}
+
+void Checker::read_lease(PoolFacts& pool, const IpAddress& address, const AddressState& used) {
   switch (used.kind) {
     case AddressState::Kind::kLeased: {
       ++pool.counted.leased;
       AttachmentKey::parse(used.owner);  // throws when it is not one
-      Lease lease{pool.name, {{pool.subnet.family(), address}, pool.subnet.length}};
+      Lease lease{pool.name, {address, pool.subnet.length}};
       lease_owners_[lease_text(lease)] = used.owner;
       break;
     }
@@ -136,27 +156,16 @@ void Checker::read_lease(PoolFacts& pool, U128 address, const AddressState& used
       pool.quarantined.emplace(used.until, address);
       break;
   }
-  const int levels =
-      bitmap_levels(address_bits(pool.subnet.family()) - static_cast<int>(pool.subnet.length));
-  U128 index = address - pool.subnet.first().value;
-  for (int level = 0; level < levels; ++level) {
-    U128 page = index >> BitmapPage::kBitsShift;
-    BitmapPage& bits = pool.pages[{level, page}];
-    bits.set(static_cast<uint32_t>(index & (BitmapPage::kBits - 1)));
-    if (!bits.full()) break;
-    index = page;
-  }
 }
 
 void Checker::read_queues() {
   state_.scan(schema::table(schema::kRestQueue), "",
               [&](std::string_view key, std::string_view value) {
-                PoolFacts* pool = pool_of(key, schema::kRestKeySize, "resting queue");
+                PoolFacts* pool = pool_of_key(key, schema::kRestKeySize, "resting queue");
                 if (pool == nullptr) return true;
                 auto seq = schema::number_at<uint64_t>(key, schema::kPoolRowsSize);
                 auto row = pool->resting.find(seq);
-                if (value.size() != schema::kAddressSize || row == pool->resting.end() ||
-                    row->second != schema::number_at<U128>(value, 0)) {
+                if (row == pool->resting.end() || schema::address_at(value, 0) != row->second) {
                   add(pool->text() + ": entry " + std::to_string(seq) +
                       " of the resting queue does not agree with the lease table");
                 } else {
@@ -166,12 +175,13 @@ void Checker::read_queues() {
               });
   state_.scan(
       schema::table(schema::kQuarantineQueue), "", [&](std::string_view key, std::string_view) {
-        PoolFacts* pool = pool_of(key, schema::kQuarantineKeySize, "quarantine queue");
+        PoolFacts* pool = pool_of_key(key, schema::kQuarantineKeySize, "quarantine queue");
         if (pool == nullptr) return true;
         auto until = static_cast<int64_t>(schema::number_at<uint64_t>(key, schema::kPoolRowsSize));
-        U128 address = schema::number_at<U128>(key, schema::kPoolRowsSize + sizeof until);
-        if (pool->quarantined.erase({until, address}) == 0) {
-          add(pool->text(address) + " is in the quarantine queue, but not in the lease table");
+        const auto address = schema::address_at(key, schema::kPoolRowsSize + sizeof until);
+        if (!address || pool->quarantined.erase({until, *address}) == 0) {
+          add(pool->text(address.value_or(IpAddress())) +
+              " is in the quarantine queue, but not in the lease table");
         }
         return true;
       });
@@ -199,54 +209,48 @@ void Checker::compare_counters() {
 }
 
 void Checker::compare_bitmaps() {
+  auto text = [](std::string_view key) {
+    if (key.size() != schema::kBitmapKeySize) return std::string("bitmap: a page");
+    return "IPv" + std::to_string(schema::number_at<uint8_t>(key, 1)) + " bitmap: page " +
+           to_string(schema::number_at<U128>(key, 3)) + " of level " +
+           std::to_string(schema::number_at<uint8_t>(key, 2));
+  };
   state_.scan(schema::table(schema::kBitmap), "",
               [&](std::string_view key, std::string_view value) {
-                PoolFacts* pool = pool_of(key, schema::kBitmapKeySize, "bitmap");
-                if (pool == nullptr) return true;
-                int level = schema::number_at<uint8_t>(key, schema::kPoolRowsSize);
-                U128 page = schema::number_at<U128>(key, schema::kPoolRowsSize + 1);
-                auto wanted = pool->pages.find({level, page});
-                if (wanted == pool->pages.end() || value != wanted->second.to_bytes()) {
-                  add(pool->text() + ": page " + to_string(page) + " of level " +
-                      std::to_string(level) + " of the bitmap differs from the lease table");
+                auto wanted = pages_.find(std::string(key));
+                if (wanted == pages_.end() || value != wanted->second.to_bytes()) {
+                  add(text(key) + " differs from the lease table");
                 }
-                if (wanted != pool->pages.end()) pool->pages.erase(wanted);
+                if (wanted != pages_.end()) pages_.erase(wanted);
                 return true;
               });
-  for (const auto& [id, pool] : pools_) {
-    for (const auto& [where, bits] : pool.pages) {
-      add(pool.text() + ": page " + to_string(where.second) + " of level " +
-          std::to_string(where.first) + " of the bitmap is missing");
-    }
-  }
+  for (const auto& [key, bits] : pages_) add(text(key) + " is missing");
 }
 
 void Checker::compare_attachments() {
   std::map<std::string, std::string> recorded;  // lease, attachment
-  try {
-    scan_attachments(state_, "", [&](const Attachment& attachment) {
-      std::string owner = attachment.key.to_string();
-      for (const Lease& lease : attachment.leases) {
-        std::string text = lease_text(lease);
-        auto [other, is_new] = recorded.emplace(text, owner);
-        if (!is_new) {
-          add("lease " + text + " is recorded by " + other->second + " and by " + owner);
-          continue;
+  scan_attachments(
+      state_, "",
+      [&](const Attachment& attachment) {
+        std::string owner = attachment.key.to_string();
+        for (const Lease& lease : attachment.leases) {
+          std::string text = lease_text(lease);
+          auto [other, is_new] = recorded.emplace(text, owner);
+          if (!is_new) {
+            add("lease " + text + " is recorded by " + other->second + " and by " + owner);
+            continue;
+          }
+          auto holder = lease_owners_.find(text);
+          if (holder == lease_owners_.end()) {
+            add("lease " + text + " is recorded by " + owner + ", but nobody holds it");
+          } else if (holder->second != owner) {
+            add("lease " + text + " is recorded by " + owner + ", but " + holder->second +
+                " holds it");
+          }
         }
-        auto holder = lease_owners_.find(text);
-        if (holder == lease_owners_.end()) {
-          add("lease " + text + " is recorded by " + owner + ", but nobody holds it");
-        } else if (holder->second != owner) {
-          add("lease " + text + " is recorded by " + owner + ", but " + holder->second +
-              " holds it");
-        }
-      }
-      return true;
-    });
-  } catch (const Error& error) {
-    add(error.msg());
-    return;
-  }
+        return true;
+      },
+      [&](const Error& error) { add(error.msg()); });
   for (const auto& [text, owner] : lease_owners_) {
     if (recorded.count(text) == 0) {
       add("lease " + text + " is held by " + owner + ", which does not record it");
@@ -261,32 +265,31 @@ void Checker::compare_devices() {
                 claims.emplace(key.substr(1), value);
                 return true;
               });
-  try {
-    scan_attachments(state_, "", [&](const Attachment& attachment) {
-      std::string owner = attachment.key.to_string();
-      for (const std::string& device : attachment.devices) {
-        auto claim = claims.find(device);
-        if (claim == claims.end()) {
-          add("device " + device + " is recorded by " + owner + ", but not claimed by it alone");
-        } else if (claim->second != owner) {
-          add("device " + device + " is recorded by " + owner + ", but claimed by " +
-              claim->second);
-        } else {
-          claims.erase(claim);
+  scan_attachments(
+      state_, "",
+      [&](const Attachment& attachment) {
+        std::string owner = attachment.key.to_string();
+        for (const std::string& device : attachment.devices) {
+          auto claim = claims.find(device);
+          if (claim == claims.end()) {
+            add("device " + device + " is recorded by " + owner + ", but not claimed by it alone");
+          } else if (claim->second != owner) {
+            add("device " + device + " is recorded by " + owner + ", but claimed by " +
+                claim->second);
+          } else {
+            claims.erase(claim);
+          }
         }
-      }
-      return true;
-    });
-  } catch (const Error&) {
-    return;  // compare_attachments() has a line for it
-  }
+        return true;
+      },
+      [](const Error&) {});  // compare_attachments() has a line for it
   for (const auto& [device, owner] : claims) {
     add("device " + device + " is claimed by " + owner + ", which does not record it");
   }
 }
 
 void Checker::find_unknown_keys() {
-  constexpr std::string_view kTables = "MADNPLFQB";
+  constexpr std::string_view kTables = "MADNPLFQBG";
   state_.scan("", "", [&](std::string_view key, std::string_view) {
     if (kTables.find(key[0]) == std::string_view::npos) {
       add("a key of no known table, " + std::to_string(key.size()) + " bytes long");

@@ -1,6 +1,8 @@
 #include "railcni/pool.h"
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 #include "ipam/ranges.h"
 #include "railcni/error.h"
@@ -15,6 +17,10 @@ bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
+bool is_link_local(const IpAddress& address) {
+  return address.family == Family::kV6 && address.value >> 118 == 0xfe80 >> 6;
+}
+
 // Reads one spec. Messages and warnings are without the pool's name; parse_pool() adds it.
 class SpecReader {
  public:
@@ -26,6 +32,16 @@ class SpecReader {
   Pool read();
 
  private:
+  // One entry of ips or excludeIPs. There may be tens of thousands of them in a pool that every ADD
+  // reads, so the path is only put together for a message.
+  struct Entry {
+    const char* key;
+    size_t index;
+    const std::string& text;
+
+    std::string path() const { return std::string(key) + "[" + std::to_string(index) + "]"; }
+  };
+
   void read_subnet();
   void read_ip_version();
   void read_gateway();
@@ -35,11 +51,11 @@ class SpecReader {
   void refuse_affinities();
   std::vector<std::string> names(std::string_view key);
 
-  // One entry of ips or excludeIPs, as it is written.
-  AddressRange parse_range(const std::string& text, const std::string& path) const;
+  AddressRange parse_range(const Entry& entry) const;
   std::optional<IpAddress> parse_range_end(std::string_view text) const;
   IpAddress parse_own_family(std::string_view text, const std::string& path) const;
-  AddressRange clip(const AddressRange& range, const std::string& text, const std::string& path);
+  void check_on_link(const IpAddress& router, const std::string& what) const;
+  AddressRange clip(const AddressRange& range, const Entry& entry, const AddressRange& hosts);
 
   ObjectReader spec_;
   std::vector<std::string>& warnings_;
@@ -71,6 +87,9 @@ void SpecReader::read_subnet() {
     warnings_.push_back("subnet " + *text + " has host bits set: " + pool_.subnet.to_string() +
                         " is used");
   }
+  if (const std::string why = not_for_interfaces(pool_.subnet); !why.empty()) {
+    fail("subnet: " + *text + " lies inside of " + why);
+  }
 }
 
 void SpecReader::read_ip_version() {
@@ -94,9 +113,7 @@ void SpecReader::read_gateway() {
   // Documents written by programs have "" where there is none.
   if (!text || text->empty()) return;
   IpAddress gateway = parse_own_family(*text, "gateway");
-  if (!pool_.subnet.contains(gateway)) {
-    fail("gateway: " + *text + " is outside of the subnet " + pool_.subnet.to_string());
-  }
+  check_on_link(gateway, "gateway: " + *text);
   // The IPv6 address left out of the usable ones is the routers' own, so it may be a gateway.
   if (pool_.family() == Family::kV4) {
     AddressRange hosts = usable_hosts(pool_.subnet);
@@ -108,24 +125,32 @@ void SpecReader::read_gateway() {
   pool_.gateway = gateway;
 }
 
+// A link-local address is on every link: IPv6 routers announce themselves with theirs.
+void SpecReader::check_on_link(const IpAddress& router, const std::string& what) const {
+  if (pool_.subnet.contains(router) || is_link_local(router)) return;
+  fail(what + " is outside of the subnet " + pool_.subnet.to_string() +
+       (pool_.family() == Family::kV6 ? " and not link-local (fe80::/10)" : ""));
+}
+
 void SpecReader::read_ranges() {
   std::vector<AddressRange> ranges;
   bool all = spec_.any("ips") == nullptr;
-  if (all) ranges.push_back(usable_hosts(pool_.subnet));
+  const AddressRange hosts = usable_hosts(pool_.subnet);
+  if (all) ranges.push_back(hosts);
   size_t index = 0;
   for (const std::string& text : spec_.strings("ips")) {
-    std::string path = "ips[" + std::to_string(index++) + "]";
-    ranges.push_back(clip(parse_range(text, path), text, path));
+    const Entry entry{"ips", index++, text};
+    ranges.push_back(clip(parse_range(entry), entry, hosts));
   }
   ranges = merge_ranges(std::move(ranges));
 
   std::vector<AddressRange> holes;
   index = 0;
   for (const std::string& text : spec_.strings("excludeIPs")) {
-    std::string path = "excludeIPs[" + std::to_string(index++) + "]";
-    AddressRange hole = parse_range(text, path);
+    const Entry entry{"excludeIPs", index++, text};
+    AddressRange hole = parse_range(entry);
     if (hole.last < pool_.subnet.first() || pool_.subnet.last() < hole.first) {
-      fail(path + ": " + text + " is outside of the subnet " + pool_.subnet.to_string());
+      fail(entry.path() + ": " + text + " is outside of the subnet " + pool_.subnet.to_string());
     }
     holes.push_back(hole);
   }
@@ -172,35 +197,38 @@ std::optional<IpAddress> SpecReader::parse_range_end(std::string_view text) cons
   return address;
 }
 
-AddressRange SpecReader::parse_range(const std::string& text, const std::string& path) const {
-  size_t dash = text.find('-');
-  std::string first_text = text.substr(0, dash);
-  if (first_text.empty() || !IpAddress::parse(first_text)) {
-    fail(path + ": \"" + text + "\" is neither an address nor a range (first-last)");
-  }
-  IpAddress first = parse_own_family(first_text, path);
-  if (dash == std::string::npos) return {first, first};
-  std::string last_text = text.substr(dash + 1);
-  std::optional<IpAddress> past = parse_range_end(last_text);
-  if (!past && !IpAddress::parse(last_text)) {
-    fail(path + ": \"" + text + "\" is neither an address nor a range (first-last)");
-  }
-  IpAddress last = past ? *past : parse_own_family(last_text, path);
-  if (last < first) fail(path + ": the range " + text + " ends before it begins");
+AddressRange SpecReader::parse_range(const Entry& entry) const {
+  const std::string_view text = entry.text;
+  auto check_family = [&](const IpAddress& address, std::string_view its_text) {
+    if (address.family != pool_.family()) parse_own_family(its_text, entry.path());
+    return address;
+  };
+  auto parse = [&](std::string_view part) {
+    const std::optional<IpAddress> address = IpAddress::parse(part);
+    if (address) return check_family(*address, part);
+    fail(entry.path() + ": \"" + entry.text + "\" is neither an address nor a range (first-last)");
+  };
+  const size_t dash = text.find('-');
+  const IpAddress first = parse(text.substr(0, dash));
+  if (dash == std::string_view::npos) return {first, first};
+  const std::string_view last_text = text.substr(dash + 1);
+  const std::optional<IpAddress> past = parse_range_end(last_text);
+  const IpAddress last = past ? *past : parse(last_text);
+  if (last < first) fail(entry.path() + ": the range " + entry.text + " ends before it begins");
   return {first, last};
 }
 
-AddressRange SpecReader::clip(const AddressRange& range, const std::string& text,
-                              const std::string& path) {
-  AddressRange hosts = usable_hosts(pool_.subnet);
+AddressRange SpecReader::clip(const AddressRange& range, const Entry& entry,
+                              const AddressRange& hosts) {
   AddressRange clipped{std::max(range.first, hosts.first), std::min(range.last, hosts.last)};
   if (clipped.last < clipped.first) {
-    fail(path + ": " + text + " is outside of the usable hosts " + hosts.to_string() +
+    fail(entry.path() + ": " + entry.text + " is outside of the usable hosts " + hosts.to_string() +
          " of the subnet " + pool_.subnet.to_string());
   }
   if (clipped != range) {
-    warnings_.push_back(path + ": " + text + " runs past the usable hosts of the subnet " +
-                        pool_.subnet.to_string() + ": " + clipped.to_string() + " is used");
+    warnings_.push_back(entry.path() + ": " + entry.text +
+                        " runs past the usable hosts of the subnet " + pool_.subnet.to_string() +
+                        ": " + clipped.to_string() + " is used");
   }
   return clipped;
 }
@@ -239,10 +267,7 @@ void SpecReader::read_route(const Json& route, const std::string& path) {
     fail(path + ": the gateway is the default route; " + to_text +
          " must not be one of the routes");
   }
-  if (!pool_.subnet.contains(parsed.via)) {
-    fail(path + ": the next hop " + via_text + " is outside of the subnet " +
-         pool_.subnet.to_string());
-  }
+  check_on_link(parsed.via, path + ": the next hop " + via_text);
   for (const PoolRoute& other : pool_.routes) {
     if (other.to == parsed.to) {
       fail(path + ": there is another route to " + parsed.to.to_string());

@@ -1,5 +1,8 @@
 #include "ipam/pool_state.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "ipam/bitmap.h"
 #include "railcni/error.h"
 #include "src/store/schema.h"
@@ -7,14 +10,34 @@
 namespace railcni {
 namespace {
 
-constexpr size_t kPackedSize = 4 + 16 + 4 * 8;
-
-int levels_of(const IpPrefix& subnet) {
-  return bitmap_levels(address_bits(subnet.family()) - subnet.length);
-}
+constexpr size_t kPackedSize = 4 + 16 + 5 * 8;
 
 [[noreturn]] void damaged(const std::string& what) {
   throw Error(Code::kStoreDamaged, "the state is damaged: " + what);
+}
+
+uint64_t forgotten_count(const Txn& state) {
+  std::optional<std::string_view> count = state.get(schema::table(schema::kForgotten));
+  if (count && count->size() != sizeof(uint64_t)) damaged("a counter has the wrong size");
+  return count ? schema::number_at<uint64_t>(*count, 0) : 0;
+}
+
+// Takes an address that `counters`' pool gave out of the queue and the counter of its state.
+void take_out(Txn& state, const IpAddress& address, const AddressState& old,
+              PoolCounters& counters) {
+  switch (old.kind) {
+    case AddressState::Kind::kLeased:
+      --counters.leased;
+      break;
+    case AddressState::Kind::kResting:
+      state.erase(schema::rest_key(counters.id, old.seq));
+      --counters.resting;
+      break;
+    case AddressState::Kind::kQuarantined:
+      state.erase(schema::quarantine_key(counters.id, old.until, address));
+      --counters.quarantined;
+      break;
+  }
 }
 
 }  // namespace
@@ -28,6 +51,7 @@ std::string PoolCounters::pack() const {
   schema::append(bytes, resting);
   schema::append(bytes, quarantined);
   schema::append(bytes, next_seq);
+  schema::append(bytes, none_new);
   return bytes;
 }
 
@@ -35,14 +59,17 @@ PoolCounters PoolCounters::unpack(std::string_view bytes) {
   if (bytes.size() != kPackedSize) damaged("a pool's counters have the wrong size");
   return {schema::number_at<uint32_t>(bytes, 0),  schema::number_at<U128>(bytes, 4),
           schema::number_at<uint64_t>(bytes, 20), schema::number_at<uint64_t>(bytes, 28),
-          schema::number_at<uint64_t>(bytes, 36), schema::number_at<uint64_t>(bytes, 44)};
+          schema::number_at<uint64_t>(bytes, 36), schema::number_at<uint64_t>(bytes, 44),
+          schema::number_at<uint64_t>(bytes, 52)};
 }
 
 std::string AddressState::pack() const {
   std::string bytes;
+  schema::append(bytes, pool_id);
   switch (kind) {
     case Kind::kLeased:
-      bytes = schema::kLeased + owner;
+      bytes += schema::kLeased;
+      bytes += owner;
       break;
     case Kind::kResting:
       bytes += schema::kResting;
@@ -57,20 +84,54 @@ std::string AddressState::pack() const {
 }
 
 AddressState AddressState::unpack(std::string_view bytes) {
+  constexpr size_t kKind = sizeof(uint32_t);
+  constexpr size_t kData = kKind + 1;
+  if (bytes.size() < kData) damaged("a lease is too short");
   AddressState value;
-  char type = bytes.empty() ? '\0' : bytes[0];
+  value.pool_id = schema::number_at<uint32_t>(bytes, 0);
+  const char type = bytes[kKind];
   if (type == schema::kLeased) {
-    value.owner = bytes.substr(1);
-  } else if (type == schema::kResting && bytes.size() == 9) {
+    value.owner = bytes.substr(kData);
+  } else if (type == schema::kResting && bytes.size() == kData + sizeof value.seq) {
     value.kind = Kind::kResting;
-    value.seq = schema::number_at<uint64_t>(bytes, 1);
-  } else if (type == schema::kQuarantined && bytes.size() == 9) {
+    value.seq = schema::number_at<uint64_t>(bytes, kData);
+  } else if (type == schema::kQuarantined && bytes.size() == kData + sizeof value.until) {
     value.kind = Kind::kQuarantined;
-    value.until = static_cast<int64_t>(schema::number_at<uint64_t>(bytes, 1));
+    value.until = static_cast<int64_t>(schema::number_at<uint64_t>(bytes, kData));
   } else {
     damaged("a lease is of no known kind");
   }
   return value;
+}
+
+std::optional<AddressState> address_state(const Txn& state, const IpAddress& address) {
+  std::optional<std::string_view> packed = state.get(schema::lease_key(address));
+  if (!packed) return std::nullopt;
+  return AddressState::unpack(*packed);
+}
+
+std::optional<PoolCounters> pool_counters(const Txn& state, const std::string& name,
+                                          const IpPrefix& subnet) {
+  std::optional<std::string_view> packed = state.get(schema::pool_key(name, subnet));
+  if (!packed) return std::nullopt;
+  return PoolCounters::unpack(*packed);
+}
+
+uint64_t new_mark(const Txn& state, const std::vector<AddressRange>& ranges) {
+  // FNV-1a over words, whose upper halves are mixed back into the lower ones.
+  uint64_t mark = 0xcbf29ce484222325;
+  auto mix = [&mark](uint64_t word) {
+    mark = (mark ^ word) * 0x100000001b3;
+    mark ^= mark >> 29;
+  };
+  mix(forgotten_count(state));
+  for (const AddressRange& range : ranges) {
+    for (U128 value : {range.first.value, range.last.value}) {
+      mix(static_cast<uint64_t>(value >> 64));
+      mix(static_cast<uint64_t>(value));
+    }
+  }
+  return std::max<uint64_t>(mark, 1);
 }
 
 void scan_pool_states(const Txn& state, const std::string& name,
@@ -87,32 +148,8 @@ void scan_pool_states(const Txn& state, const std::string& name,
   });
 }
 
-PoolView::PoolView(const Txn& state, const IpPrefix& subnet, const PoolCounters& counters)
-    : state_(&state), subnet_(subnet), counters_(counters), levels_(levels_of(subnet)) {}
-
-std::optional<PoolView> PoolView::find(const Txn& state, const std::string& name,
-                                       const IpPrefix& subnet) {
-  std::optional<std::string_view> packed = state.get(schema::pool_key(name, subnet));
-  if (!packed) return std::nullopt;
-  return PoolView(state, subnet, PoolCounters::unpack(*packed));
-}
-
-std::optional<AddressState> PoolView::address(const IpAddress& address) const {
-  std::optional<std::string_view> packed =
-      state_->get(schema::lease_key(counters_.id, address.value));
-  if (!packed) return std::nullopt;
-  return AddressState::unpack(*packed);
-}
-
-std::optional<U128> PoolView::next_unused(U128 from, U128 to) const {
-  return bitmap_next_clear(*state_, counters_.id, levels_, from, to);
-}
-
 PoolEditor::PoolEditor(Txn& state, const std::string& name, const IpPrefix& subnet)
-    : state_(state),
-      key_(schema::pool_key(name, subnet)),
-      subnet_(subnet),
-      levels_(levels_of(subnet)) {
+    : state_(state), key_(schema::pool_key(name, subnet)), subnet_(subnet) {
   if (std::optional<std::string_view> packed = state_.get(key_)) {
     counters_ = PoolCounters::unpack(*packed);
     return;
@@ -129,36 +166,34 @@ PoolEditor::PoolEditor(Txn& state, const std::string& name, const IpPrefix& subn
 void PoolEditor::save() { state_.put(key_, counters_.pack()); }
 
 bool PoolEditor::remove(const IpAddress& address) {
-  std::optional<std::string_view> packed =
-      state_.get(schema::lease_key(counters_.id, address.value));
-  if (!packed) return false;
-  AddressState old = AddressState::unpack(*packed);
-  switch (old.kind) {
-    case AddressState::Kind::kLeased:
-      --counters_.leased;
-      break;
-    case AddressState::Kind::kResting:
-      state_.erase(schema::rest_key(counters_.id, old.seq));
-      --counters_.resting;
-      break;
-    case AddressState::Kind::kQuarantined:
-      state_.erase(schema::quarantine_key(counters_.id, old.until, address.value));
-      --counters_.quarantined;
-      break;
+  const std::optional<AddressState> old = address_state(state_, address);
+  if (!old) return false;
+  if (old->pool_id == counters_.id) {
+    take_out(state_, address, *old, counters_);
+    return true;
   }
+  // Rare, so that rows by name, found by a walk over the few pools, will do.
+  std::optional<std::pair<std::string, PoolCounters>> giver;
+  scan_pool_states(state_, "",
+                   [&](const std::string& name, const IpPrefix& subnet, const PoolCounters& row) {
+                     if (row.id == old->pool_id) giver.emplace(schema::pool_key(name, subnet), row);
+                     return !giver;
+                   });
+  if (!giver) damaged("a lease is of a pool that is not there");
+  take_out(state_, address, *old, giver->second);
+  state_.put(giver->first, giver->second.pack());
   return true;
 }
 
-void PoolEditor::put(const IpAddress& address, const AddressState& value, bool had_row) {
-  state_.put(schema::lease_key(counters_.id, address.value), value.pack());
-  if (!had_row) {
-    bitmap_set(state_, counters_.id, levels_, address.value - subnet_.first().value);
-  }
+void PoolEditor::put(const IpAddress& address, AddressState value, bool had_row) {
+  value.pool_id = counters_.id;
+  state_.put(schema::lease_key(address), value.pack());
+  if (!had_row) bitmap_set(state_, address);
 }
 
 void PoolEditor::lease(const IpAddress& address, const std::string& owner) {
   bool had_row = remove(address);
-  put(address, {AddressState::Kind::kLeased, owner, 0, 0}, had_row);
+  put(address, {0, AddressState::Kind::kLeased, owner, 0, 0}, had_row);
   ++counters_.leased;
   save();
 }
@@ -172,38 +207,46 @@ void PoolEditor::lease_new(const IpAddress& address, const std::string& owner) {
 void PoolEditor::rest(const IpAddress& address) {
   bool had_row = remove(address);
   uint64_t seq = counters_.next_seq++;
-  put(address, {AddressState::Kind::kResting, "", seq, 0}, had_row);
+  put(address, {0, AddressState::Kind::kResting, "", seq, 0}, had_row);
   std::string bytes;
-  schema::append(bytes, address.value);
+  schema::append(bytes, address);
   state_.put(schema::rest_key(counters_.id, seq), bytes);
   ++counters_.resting;
   if (counters_.resting > kMaxResting) {
-    std::optional<U128> oldest;
+    std::optional<IpAddress> oldest;
     state_.scan(schema::pool_rows(schema::kRestQueue, counters_.id), "",
                 [&oldest](std::string_view, std::string_view value) {
-                  if (value.size() == schema::kAddressSize) {
-                    oldest = schema::number_at<U128>(value, 0);
-                  }
+                  oldest = schema::address_at(value, 0);
                   return false;
                 });
     if (!oldest) damaged("a pool's resting queue is empty, its counter is not");
-    forget({subnet_.family(), *oldest});
+    forget(*oldest);
   }
   save();
 }
 
 void PoolEditor::quarantine(const IpAddress& address, int64_t until) {
   bool had_row = remove(address);
-  put(address, {AddressState::Kind::kQuarantined, "", 0, until}, had_row);
-  state_.put(schema::quarantine_key(counters_.id, until, address.value), "");
+  put(address, {0, AddressState::Kind::kQuarantined, "", 0, until}, had_row);
+  state_.put(schema::quarantine_key(counters_.id, until, address), "");
   ++counters_.quarantined;
   save();
 }
 
 void PoolEditor::forget(const IpAddress& address) {
   if (!remove(address)) return;
-  state_.erase(schema::lease_key(counters_.id, address.value));
-  bitmap_clear(state_, counters_.id, levels_, address.value - subnet_.first().value);
+  state_.erase(schema::lease_key(address));
+  bitmap_clear(state_, address);
+  std::string count;
+  schema::append(count, forgotten_count(state_) + 1);
+  state_.put(schema::table(schema::kForgotten), count);
+  save();
+}
+
+void PoolEditor::remember_none_new(const std::vector<AddressRange>& ranges) {
+  const uint64_t mark = new_mark(state_, ranges);
+  if (counters_.none_new == mark) return;
+  counters_.none_new = mark;
   save();
 }
 

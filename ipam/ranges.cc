@@ -1,8 +1,25 @@
 #include "ipam/ranges.h"
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 namespace railcni {
+namespace {
+
+// Subnets whose addresses no interface can have, and what they are. 0.0.0.0/0 and such, which
+// contain one, are not inside one.
+constexpr std::pair<std::string_view, std::string_view> kNotForInterfaces[] = {
+    {"0.0.0.0/8", "the addresses of \"this network\" (RFC 1122)"},
+    {"127.0.0.0/8", "the loopback addresses"},
+    {"224.0.0.0/4", "the multicast addresses"},
+    {"255.255.255.255/32", "the limited broadcast address"},
+    {"::/128", "the unspecified address"},
+    {"::1/128", "the loopback address"},
+    {"::/127", "the unspecified and the loopback address"},
+    {"ff00::/8", "the multicast addresses"}};
+
+}  // namespace
 
 AddressRange usable_hosts(const IpPrefix& subnet) {
   AddressRange all{subnet.first(), subnet.last()};
@@ -12,6 +29,16 @@ AddressRange usable_hosts(const IpPrefix& subnet) {
   // IPv6 has no broadcast address.
   if (subnet.family() == Family::kV4) --all.last.value;
   return all;
+}
+
+std::string not_for_interfaces(const IpPrefix& subnet) {
+  for (const auto& [text, what] : kNotForInterfaces) {
+    const IpPrefix block = *IpPrefix::parse(text);
+    if (block.length <= subnet.length && block.contains(subnet.first())) {
+      return std::string(text) + ", " + std::string(what) + ", which no interface can have";
+    }
+  }
+  return "";
 }
 
 std::vector<AddressRange> merge_ranges(std::vector<AddressRange> ranges) {

@@ -2,6 +2,7 @@
 #ifndef RAILCNI_IPAM_RANGES_H_
 #define RAILCNI_IPAM_RANGES_H_
 
+#include <string>
 #include <vector>
 
 #include "railcni/address.h"
@@ -10,6 +11,11 @@ namespace railcni {
 
 // The addresses of `subnet` that hosts may have (see parse_pool()).
 AddressRange usable_hosts(const IpPrefix& subnet);
+
+// The block of loopback, multicast or other addresses that no interface can have, when `subnet`
+// lies inside of one: "127.0.0.0/8, the loopback addresses, which no interface can have". Else
+// empty.
+std::string not_for_interfaces(const IpPrefix& subnet);
 
 // Sorts, and merges ranges that overlap or touch.
 std::vector<AddressRange> merge_ranges(std::vector<AddressRange> ranges);

@@ -69,8 +69,9 @@ class Selection {
   }
   // Takes the pool in unless it is in already, or not for this attachment.
   void add(const Pool& pool);
-  // Applies matchMasterSubnet; throws when nothing is left of a family that was asked for.
-  std::vector<Pool> finish();
+  // Applies matchMasterSubnet; throws when nothing is left of a family that was asked for. Nobody
+  // asked for the default pools: without one for this attachment it is as if there were none.
+  std::vector<Pool> finish(bool asked_for);
 
  private:
   void add_name(const std::string& name);
@@ -196,8 +197,8 @@ void Selection::match_master() {
   chosen_ = std::move(matching);
 }
 
-std::vector<Pool> Selection::finish() {
-  if (seen_.empty()) return {};
+std::vector<Pool> Selection::finish(bool asked_for) {
+  if (seen_.empty() || (chosen_.empty() && !asked_for)) return {};
   if (chosen_.empty()) {
     fail("no " + family_text() + " pool is for this attachment: " + joined(out_, "; "));
   }
@@ -216,6 +217,7 @@ Candidates select_pools(const Txn* pools, const PoolRequest& request) {
   }
   Selection v4(pools, request, Family::kV4);
   Selection v6(pools, request, Family::kV6);
+  bool asked_for = true;
   if (!request.ipv4.empty() || !request.ipv6.empty()) {
     for (const std::string& entry : request.ipv4) v4.add_entry(entry);
     for (const std::string& entry : request.ipv6) v6.add_entry(entry);
@@ -224,12 +226,13 @@ Candidates select_pools(const Txn* pools, const PoolRequest& request) {
       (pool.family() == Family::kV4 ? v4 : v6).add(pool);
     }
   } else if (pools != nullptr) {
+    asked_for = false;
     scan_pools(*pools, [&](const Pool& pool) {
       if (pool.is_default) (pool.family() == Family::kV4 ? v4 : v6).add(pool);
       return true;
     });
   }
-  return {v4.finish(), v6.finish()};
+  return {v4.finish(asked_for), v6.finish(asked_for)};
 }
 
 }  // namespace railcni

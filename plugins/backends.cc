@@ -1,6 +1,7 @@
 // The list of backends: a new one is a folder beside this file and a line here.
 #include <array>
 
+#include "plugins/chained/chained.h"
 #include "plugins/macvlan/macvlan.h"
 #include "railcni/backend.h"
 
@@ -28,6 +29,7 @@ const std::vector<TypeName>& backend_types() {
 }
 
 std::unique_ptr<Backend> make_backend(std::string_view cni_type) {
+  if (cni_type.empty()) return make_chained_backend();
   for (const Entry& entry : kBackends) {
     if (entry.type.cni_type == cni_type) return entry.make();
   }

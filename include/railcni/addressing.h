@@ -1,4 +1,4 @@
-// Addresses, routes and sysctls of a link in the Pod.
+// Addresses and sysctls of a link in the Pod.
 #ifndef RAILCNI_ADDRESSING_H_
 #define RAILCNI_ADDRESSING_H_
 
@@ -6,24 +6,33 @@
 #include <vector>
 
 #include "railcni/netlink.h"
-#include "railcni/netns.h"
 #include "railcni/result.h"
 
 namespace railcni {
 
-// Brings `link` (in `pod_netns`, down) into service: sysctls (arp_notify, ndisc_notify; with an
-// IPv6 address also disable_ipv6=0 and keep_addr_on_down=1), addresses, up, routes, so that every
-// address can be used when it returns. Routes without a gateway are on-link; the table is main
-// unless the route says otherwise. Throws Error{kKernel} that names the step.
-void configure_link(RouteSocket& pod, const Netns& pod_netns, const LinkInfo& link,
-                    const std::vector<ResultIp>& ips, const std::vector<ResultRoute>& routes);
+// A sysctl of a link in the current namespace: net/FAMILY/conf/LINK/KEY.
+struct LinkSysctl {
+  const char* family;  // "ipv4" or "ipv6"
+  std::string link;    // or "all", "default"
+  const char* key;
+  std::string value;
+};
 
-// Throws Error{kCheckFailed} that names the first address or route that is not there.
-void check_addressing(RouteSocket& pod, const LinkInfo& link, const std::vector<ResultIp>& ips,
-                      const std::vector<ResultRoute>& routes);
+// Writes each, in the current namespace. Not being able to is logged and no reason to fail: without
+// /proc, or without IPv6 in the kernel, the file is not there, and what really depends on it fails
+// at its own step, by name.
+void write_sysctls(const std::vector<LinkSysctl>& sysctls);
 
-// True when another link of the namespace has the family's default route in table main.
-bool has_default_route(RouteSocket& pod, Family family);
+// The sysctls of an interface that gets `ips`: ndisc_notify, and with an IPv6 address also
+// disable_ipv6=0 (runtimes switch it off) and keep_addr_on_down=1.
+std::vector<LinkSysctl> address_sysctls(const std::string& link, const std::vector<ResultIp>& ips);
+
+// Adds to `batch`: arp_notify, the addresses, and up. Up comes after the addresses because coming
+// up is what makes the kernel announce them.
+void add_addresses(const LinkInfo& link, const std::vector<ResultIp>& ips, NetlinkBatch& batch);
+
+// Throws Error{kCheckFailed} that names the first address that is not there.
+void check_addresses(RouteSocket& pod, const LinkInfo& link, const std::vector<ResultIp>& ips);
 
 }  // namespace railcni
 

@@ -9,16 +9,19 @@
 #include <vector>
 
 #include "railcni/address.h"
+#include "railcni/error.h"
 #include "railcni/json.h"
 #include "railcni/store.h"
 
 namespace railcni {
 
-// Identity of a network namespace: st_dev and st_ino of its nsfs file. It outlives the path, which
-// another namespace may take over.
+// Identity of a network namespace. It outlives the path, which another namespace may take over. So
+// may the inode of its nsfs file, which the kernel gives to the next namespace at once; the cookie
+// (SO_NETNS_COOKIE of <asm-generic/socket.h>) is a number that no other one of this boot has.
 struct NetnsId {
   uint64_t dev = 0;
   uint64_t ino = 0;
+  uint64_t cookie = 0;  // 0: a kernel before 5.14 does not tell it
 
   auto operator<=>(const NetnsId&) const = default;
 };
@@ -29,9 +32,14 @@ struct AttachmentKey {
   std::string network;
   std::string container_id;
   std::string ifname;
+  // What railcni is to this interface: "" where it makes it, "chained" where it follows another
+  // plugin. A list may name railcni in several roles.
+  std::string role = {};
 
-  // "network/containerID/ifname", for messages and as a device claim's or lease's owner. None of
-  // the parts can hold a '/'.
+  // The interface with its role: "net1", "net1:chained". An interface's name has no ':'.
+  std::string interface() const;
+  // "network/containerID/" and interface(), for messages and as a device claim's or lease's owner.
+  // None of the parts can hold a '/'.
   std::string to_string() const;
   // The reverse of to_string(). Throws Error{kStoreDamaged} when the text has not three parts.
   static AttachmentKey parse(std::string_view text);
@@ -64,8 +72,9 @@ struct Attachment {
   int64_t created = 0;               // seconds since the epoch
   std::vector<std::string> devices;  // claimed devices (PCI addresses), one owner each
   std::vector<Lease> leases;
-  Json link;    // the backend's own: what its undo and check need
-  Json result;  // the result of the ADD at CNI 1.1.0, once settled
+  Json link;     // the backend's own: what its undo and check need
+  Json routing;  // a RoutingPlan
+  Json result;   // the result of the ADD at CNI 1.1.0, once settled
 
   Json to_json() const;
   // Throws Error{kStoreDamaged} when `json` is not what to_json() made.
@@ -74,13 +83,18 @@ struct Attachment {
 
 // The table of attachments, inside a transaction on the state file. Records are kept by key, so a
 // network's are found by prefix.
+// put_attachment() throws Error{kInvalidConfig} when the record could not be read back (text that
+// is not UTF-8, JSON that is nested too deep); get_attachment() throws Error{kStoreDamaged} for
+// a record that cannot be read, which erase_attachment() can erase.
 void put_attachment(Txn& txn, const Attachment& attachment);
 std::optional<Attachment> get_attachment(const Txn& txn, const AttachmentKey& key);
 bool erase_attachment(Txn& txn, const AttachmentKey& key);
 // Calls `visit` for each attachment of `network` (of all networks when empty), ordered by network,
-// container ID, ifname, until it returns false.
+// container ID, ifname, until it returns false. One record that cannot be read must not keep all
+// others from their GC: it is given to `unreadable`, or to the log without one, and passed over.
 void scan_attachments(const Txn& txn, const std::string& network,
-                      const std::function<bool(const Attachment&)>& visit);
+                      const std::function<bool(const Attachment&)>& visit,
+                      const std::function<void(const Error&)>& unreadable = {});
 
 // Device claims: a device has at most one owner. `device` is at most 200 bytes.
 // claim_device() returns the other owner when the device is claimed by one, nothing when it is now

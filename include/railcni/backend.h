@@ -29,6 +29,9 @@ struct LinkPlan {
   Json link;
   // Devices that this attachment claims for itself.
   std::vector<std::string> devices;
+  // True when the interface's MAC cannot be chosen; otherwise the caller may put another one into
+  // link["mac"] before it is recorded.
+  bool mac_is_fixed = false;
   // A lock to hold while attaching; empty for none.
   std::string lock;
   // For matchMasterSubnet: the master and its addresses.
@@ -71,7 +74,7 @@ class Backend {
 
 // The backends there are.
 const std::vector<TypeName>& backend_types();
-// A new backend of that cniType; nullptr when there is none.
+// A new backend of that cniType (empty: the chained form); nullptr when there is none.
 std::unique_ptr<Backend> make_backend(std::string_view cni_type);
 
 }  // namespace railcni

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "railcni/coordinator.h"
 #include "railcni/json.h"
 #include "railcni/log.h"
 #include "railcni/request.h"
@@ -42,10 +43,11 @@ struct IpamConfig {
 struct NetworkConfig {
   std::string cni_version;
   std::string name;
-  std::string cni_type;
+  std::string cni_type;  // empty: chained after the plugin that made the interface
   Json block;  // the object of the type (an empty one when absent); its keys are the backend's own
   std::string block_name;
   IpamConfig ipam;
+  CoordinatorConfig coordinator;
   std::string data_dir;
   std::string node_name;  // empty: the host's name
   Json dns;               // null when absent
@@ -65,6 +67,8 @@ struct CommonConfig {
   std::string log_file;
 };
 CommonConfig read_common_config(const Json& config);
+// Its part about logging. Throws Error{kInvalidConfig}.
+void read_log_config(const Json& config, CommonConfig& common);
 
 // Reads and checks the whole configuration of a request (CNI_ARGS' IP is added to requested_ips,
 // its MAC is the backend's to weigh). `types` are the backends there are. Throws

@@ -65,8 +65,8 @@ struct Candidates {
 
 // Chooses the candidates: names in the user's order, a glob's matches in name order, a pool that
 // several entries name counts once, at its first place. Without names and inline pools the applied
-// pools with `default: true` are the candidates; when there are none of them either, nothing was
-// asked for, and both families are empty.
+// pools with `default: true` that are for this attachment are the candidates; when there are none
+// of them either, nothing was asked for, and both families are empty.
 //
 // Disabled pools and pools for other nodes, namespaces or networks are passed
 // over, whether a name or a glob brought them (one list of per-node pools serves all nodes); when a
@@ -81,12 +81,15 @@ Candidates select_pools(const Txn* pools, const PoolRequest& request);
 bool glob_match(std::string_view glob, std::string_view name);
 
 // ---- allocation (the state file) ----
+//
+// In one state file an address is leased at most once, whatever pools name it. Pools that overlap
+// share their addresses: each passes over what was leased from another.
 
 // Leases one address of each family that has candidates (or each requested address instead, for
 // the families in which addresses are requested) to `owner`. The first pool in order that has a
 // free address serves. Addresses that were never used come first, in order; then those that were
 // released, the one that has rested longest first: stale ARP, GID and connection caches are what
-// breaks RDMA jobs.
+// breaks RDMA jobs. Last come those that another pool over the same addresses gave and has back.
 //
 // Throws Error{kTryAgainLater} when no candidate of a family has a free address: the message names
 // every pool with its counts ("pool a: 200 of 200 in use"). Throws Error{kInvalidConfig} when a
@@ -115,6 +118,8 @@ struct LeaseInfo {
 void scan_leases(const Txn& state, const std::string& pool,
                  const std::function<bool(const LeaseInfo&)>& visit);
 
+// What was leased from this pool, of this name and subnet, and came back; not what others have of
+// its addresses.
 struct PoolUsage {
   uint64_t leased = 0;
   uint64_t resting = 0;      // released, waiting to be reused last

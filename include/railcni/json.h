@@ -45,7 +45,8 @@ class Json {
   // trailing text and nesting beyond kMaxDepth included.
   static Json parse(std::string_view text);
 
-  // Writes the value; with `indent` > 0 over several lines, indented by that many spaces.
+  // Writes the value; what is not UTF-8 in a string becomes U+FFFD. With `indent` > 0 over several
+  // lines, indented by that many spaces.
   std::string dump(int indent = 0) const;
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
@@ -92,6 +93,9 @@ class Json {
  private:
   std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, Array, Object> value_;
 };
+
+// True when the text is well-formed UTF-8.
+bool is_utf8(std::string_view text);
 
 }  // namespace railcni
 

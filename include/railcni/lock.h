@@ -17,6 +17,9 @@ namespace railcni {
 // each other.
 class NamedLock {
  public:
+  // Holds nothing.
+  NamedLock() = default;
+
   // Waits up to `timeout` for the lock of `name`; throws Error{kTryAgainLater} when it is not to be
   // had, Error{kIoFailure} when the lock file cannot be made.
   static NamedLock acquire(const StorePaths& paths, const std::string& name,

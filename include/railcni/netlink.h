@@ -42,11 +42,21 @@ struct AddressInfo {
 struct RouteInfo {
   IpPrefix destination;  // 0.0.0.0/0 or ::/0 for a default route
   std::optional<IpAddress> gateway;
-  int link = 0;        // 0 for a multipath or blackhole route
-  uint32_t table = 0;  // RT_TABLE_MAIN is 254
+  std::optional<IpAddress> source;  // RTA_PREFSRC: the address that packets get
+  int link = 0;                     // 0 for a multipath or blackhole route
+  uint32_t table = 0;               // RT_TABLE_MAIN is 254
   uint32_t priority = 0;
   uint8_t protocol = 0;
   uint8_t scope = 0;
+};
+
+// A policy rule of the form "from PREFIX lookup TABLE".
+struct RuleInfo {
+  Family family = Family::kV4;
+  std::optional<IpPrefix> from;  // nothing: from all
+  uint32_t table = 0;
+  uint32_t priority = 0;
+  bool only_from = true;  // false: it has other selectors or another action as well
 };
 
 // A netlink message under construction.
@@ -58,6 +68,8 @@ class NetlinkMessage {
   NetlinkMessage(NetlinkMessage&&) noexcept = default;
   NetlinkMessage& operator=(NetlinkMessage&&) noexcept = default;
 
+  // Appends bytes that are no attribute: the fixed header inside a nested message.
+  NetlinkMessage& append(const void* data, size_t size);
   NetlinkMessage& put(int attribute, const void* data, size_t size);
   NetlinkMessage& put_u8(int attribute, uint8_t value);
   NetlinkMessage& put_u16(int attribute, uint16_t value);
@@ -80,8 +92,10 @@ class NetlinkMessage {
 // kernel takes them in order and does not stop at one that fails.
 class NetlinkBatch {
  public:
-  // `what` names the step in an error message: "add address 10.0.0.2/24 to net1".
-  void add(NetlinkMessage message, std::string what);
+  // `what` names the step in an error message: "add address 10.0.0.2/24 to net1". With `may_exist`
+  // a step whose thing is there already (EEXIST) is no error.
+  void add(NetlinkMessage message, std::string what, bool may_exist = false);
+  size_t size() const { return steps_.size(); }
   bool empty() const { return steps_.empty(); }
 
  private:
@@ -89,6 +103,7 @@ class NetlinkBatch {
   struct Step {
     NetlinkMessage message;
     std::string what;
+    bool may_exist;
   };
   std::vector<Step> steps_;
 };
@@ -105,17 +120,22 @@ class RouteSocket {
   std::vector<LinkInfo> links();
   // Addresses of all links of the namespace, both families.
   std::vector<AddressInfo> addresses();
-  // Unicast routes of all tables.
+  // Routes of all tables: unicast ones, and those that refuse (blackhole, unreachable, prohibit).
   std::vector<RouteInfo> routes(Family family);
+  std::vector<RuleInfo> rules(Family family);
+  // The route that a packet to `destination` would take; nothing when there is none.
+  std::optional<RouteInfo> lookup(const IpAddress& destination);
 
   // Sends all messages and waits for all acknowledgements. Throws Error{kKernel} for the first
   // message that failed, with its step, the errno's text and the kernel's own explanation
-  // (NLMSGERR_ATTR_MSG) when there is one.
-  void send(const NetlinkBatch& batch);
+  // (NLMSGERR_ATTR_MSG) when there is one. Returns the positions of the steps whose thing existed.
+  std::vector<size_t> send(const NetlinkBatch& batch);
   void send(NetlinkMessage message, std::string what);
   // As send() of one message, but returns the errno (0 for success) and leaves the kernel's
   // explanation in `explanation`.
   int try_send(const NetlinkMessage& message, std::string* explanation = nullptr);
+  // Asks for one object, as it is in a reply; returns the errno, as try_send().
+  int try_get(const NetlinkMessage& message, const std::function<void(const nlmsghdr*)>& on_reply);
 
  private:
   struct Free {
@@ -140,7 +160,7 @@ class RouteSocket {
 
 // ---- messages ----
 
-// A new link of `kind`, down, under `name`. With `netns_fd` >= 0 it is made in that namespace while
+// A new link of `kind` under `name`. With `netns_fd` >= 0 it is made in that namespace while
 // `parent` counts in the socket's own. `info_data` fills IFLA_INFO_DATA; it may be empty.
 struct NewLink {
   std::string kind;
@@ -149,6 +169,7 @@ struct NewLink {
   int netns_fd = -1;
   uint32_t mtu = 0;   // 0: the kernel's choice
   HwAddress address;  // empty: the kernel's choice
+  bool up = false;
   std::function<void(NetlinkMessage&)> info_data;
 };
 NetlinkMessage new_link_message(const NewLink& link);
@@ -163,8 +184,27 @@ NetlinkMessage arp_notify_message(int index);
 // Adds an address; IPv4 with the broadcast address of its subnet (not in a /31 or /32). An IPv6
 // address is added without duplicate address detection (IFA_F_NODAD).
 NetlinkMessage new_address_message(int index, const IpPrefix& address);
-// Adds a route of protocol "static" by the given link; without gateway of scope "link".
+// Adds a route by the given link; without gateway of scope "link". Protocol 0 stands for "static".
 NetlinkMessage new_route_message(const RouteInfo& route);
+// Deletes the route of just this destination, table, link, gateway and priority.
+NetlinkMessage delete_route_message(const RouteInfo& route);
+// Adds or deletes a rule; only family, from, table and priority count.
+NetlinkMessage new_rule_message(const RuleInfo& rule);
+NetlinkMessage delete_rule_message(const RuleInfo& rule);
+// A veth pair, down: one end in the socket's namespace, the other in that of `peer_netns_fd`.
+struct NewVeth {
+  std::string name;
+  HwAddress address;
+  std::string peer_name;
+  HwAddress peer_address;
+  int peer_netns_fd = -1;
+  uint32_t mtu = 0;  // of both ends; 0: the kernel's choice
+};
+NetlinkMessage new_veth_message(const NewVeth& veth);
+// Sets the length of the link's transmit queue (IFLA_TXQLEN).
+NetlinkMessage tx_queue_length_message(int index, uint32_t length);
+// Sets the link's hardware address.
+NetlinkMessage hw_address_message(int index, const HwAddress& address);
 
 }  // namespace railcni
 

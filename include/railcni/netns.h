@@ -32,6 +32,8 @@ class Netns {
 
  private:
   Netns(Fd fd, NetnsId id) : fd_(std::move(fd)), id_(id) {}
+  // Of an open namespace; goes inside to learn its cookie.
+  static Netns enter_once(Fd fd);
 
   Fd fd_;
   NetnsId id_;

@@ -13,7 +13,7 @@ namespace railcni {
 
 struct PoolRoute {
   IpPrefix to;    // destination, host bits cleared
-  IpAddress via;  // next hop, inside the pool's subnet
+  IpAddress via;  // next hop, inside the pool's subnet or IPv6 link-local
 
   bool operator==(const PoolRoute&) const = default;
 };
@@ -22,7 +22,7 @@ struct Pool {
   std::string name;
   IpPrefix subnet;                   // host bits cleared
   std::vector<AddressRange> ranges;  // what may be handed out: sorted, disjoint, never empty
-  std::optional<IpAddress> gateway;  // inside the subnet, never handed out
+  std::optional<IpAddress> gateway;  // inside the subnet or IPv6 link-local, never handed out
   std::vector<PoolRoute> routes;
   std::vector<std::string> node_names;       // empty: every node
   std::vector<std::string> namespace_names;  // empty: every namespace
@@ -42,7 +42,8 @@ struct Pool {
 // a subnet with host bits is canonicalised, a range that runs past the subnet's usable hosts is
 // clipped (a last octet of 256 at the end of a range counts as just past it). Without `ips`, every
 // usable host address but the gateway. Throws Error{kInvalidConfig} for anything else that is
-// wrong, an unknown key or an empty pool included. Errors and warnings begin with "pool NAME: ".
+// wrong, an unknown key, an empty pool and a subnet of loopback or multicast addresses included.
+// Errors and warnings begin with "pool NAME: ".
 //
 // Usable hosts: all but network and broadcast address in an IPv4 subnet up to /30, all in a /31
 // (RFC 3021) and /32; all but the subnet-router anycast address (RFC 4291, section 2.6.1) in an

@@ -4,7 +4,7 @@
 #define RAILCNI_PROBE_H_
 
 #include <chrono>
-#include <optional>
+#include <memory>
 #include <vector>
 
 #include "railcni/address.h"
@@ -25,31 +25,50 @@ struct Conflict {
   HwAddress owner;  // the other's link-layer address; empty when the kernel does not tell it
 };
 
-// Everything below runs in the link's namespace, on a link that is up. `link` says index, name and
-// link-layer address. Frames are built only for links whose address has 6 bytes; on others (IPoIB)
-// the kernel's own neighbour resolution does the asking, by `netlink`, a socket of the same
-// namespace. Nothing that arrives on the wire (floods, malformed or forged frames) makes a call
-// longer than its timing or crashes it. All throw Error{kKernel} when a socket cannot be made.
+class PacketSocket;
 
-// Asks for each of `addresses`, none of which may be configured yet, whether somebody has it.
-// Answers at once when one has. A probe of somebody else for the same address counts too (two
-// hosts that are about to take one address).
-std::vector<Conflict> find_conflicts(RouteSocket& netlink, const LinkInfo& link,
-                                     const std::vector<IpAddress>& addresses,
-                                     const ProbeTiming& timing);
+// Probes one link, all its steps on one packet socket that is opened at the first need: the kernel
+// closes such a socket only after an RCU grace period, 8 to 16 ms each time.
+//
+// Every function is called in the link's namespace and while the link is up. Frames are built only
+// for links whose address has 6 bytes; on others (IPoIB) the kernel's own neighbour resolution does
+// the asking. Nothing that arrives on the wire (floods, malformed or forged frames) makes a call
+// longer than its timing or crashes it. Empty lists return at once.
+class Prober {
+ public:
+  // `netlink` is a socket of the link's namespace and must outlive the Prober. `link` says index,
+  // name and link-layer address: after a change of the MAC it takes a new Prober.
+  Prober(RouteSocket& netlink, LinkInfo link, const ProbeTiming& timing = {});
+  Prober(const Prober&) = delete;
+  Prober& operator=(const Prober&) = delete;
+  ~Prober();
 
-// Asks for each gateway; returns those that did not answer in time, returns early when all did.
-// `sources` are the link's own addresses by now: each gateway is asked from the one of its family.
-std::vector<IpAddress> find_silent_gateways(RouteSocket& netlink, const LinkInfo& link,
-                                            const std::vector<IpAddress>& sources,
-                                            const std::vector<IpAddress>& gateways,
-                                            const ProbeTiming& timing);
+  // Asks for each of `addresses`, none of which may be configured yet, whether somebody has it.
+  // Answers at once when one has. A probe of somebody else for the same address counts too (two
+  // hosts that are about to take one address). Throws Error{kKernel} when no socket can be made,
+  // and when the link is down or goes down or away meanwhile.
+  std::vector<Conflict> find_conflicts(const std::vector<IpAddress>& addresses);
 
-// Tells the neighbours once that the addresses are at this link: gratuitous ARP requests and
-// unsolicited neighbour advertisements. Waits for nothing; what cannot be sent is only logged. On a
-// link whose address has not 6 bytes it does nothing (the kernel announces by arp_notify and
-// ndisc_notify).
-void announce(const LinkInfo& link, const std::vector<IpAddress>& addresses);
+  // Asks for each gateway; returns those that did not answer in time, returns early when all did.
+  // `sources` are the link's own addresses by now: each gateway is asked from the nearest of its
+  // family. Throws as find_conflicts().
+  std::vector<IpAddress> find_silent_gateways(const std::vector<IpAddress>& sources,
+                                              const std::vector<IpAddress>& gateways);
+
+  // Tells the neighbours once that the addresses are at this link: gratuitous ARP requests and
+  // unsolicited neighbour advertisements. Waits for nothing; what cannot be sent is only logged. On
+  // a link whose address has not 6 bytes it does nothing (the kernel announces by arp_notify and
+  // ndisc_notify).
+  void announce(const std::vector<IpAddress>& addresses);
+
+ private:
+  PacketSocket& socket();
+
+  RouteSocket& netlink_;
+  LinkInfo link_;
+  ProbeTiming timing_;
+  std::unique_ptr<PacketSocket> socket_;
+};
 
 }  // namespace railcni
 

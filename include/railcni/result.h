@@ -43,8 +43,8 @@ struct Result {
   std::vector<ResultRoute> routes;
   Json dns;  // the `dns` object, or null
 
-  // The result as `version` (a supported one) shapes it. 0.1.0 and 0.2.0 have the first address of
-  // each family and no interfaces.
+  // The result as `version` (a supported one) shapes it. Routes with a table need 1.1.0. 0.1.0 and
+  // 0.2.0 have the first address of each family and no interfaces.
   Json to_json(std::string_view version) const;
 
   // Reads a result of any supported version (`cniVersion` inside it, 0.1.0 when absent). `what`

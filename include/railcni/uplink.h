@@ -17,10 +17,19 @@ namespace railcni {
 struct BondSpec {
   std::string name;
   uint8_t mode = 0;  // 0-6, as the kernel numbers them (Documentation/networking/bonding)
-  // "miimon=100;xmit_hash_policy=layer3+4": names and values as the kernel's bonding document has
-  // them, separated by ';' or ' '.
-  std::string options;
+  struct Option {
+    int attribute = 0;  // IFLA_BOND_* of <linux/if_link.h>
+    bool wide = false;  // a u32, not a u8
+    uint32_t value = 0;
+    std::string link;  // the value is this link's index
+  };
+  std::vector<Option> options;
 };
+
+// Parses "miimon=100;xmit_hash_policy=layer3+4": names and values as the kernel's bonding document
+// has them, separated by ';' or ' '. Throws Error{kInvalidConfig} for an option that it does not
+// know, a value that is none of the option's, and an option that stands twice.
+std::vector<BondSpec::Option> parse_bond_options(const std::string& bond, std::string_view text);
 
 struct UplinkSpec {
   std::vector<std::string> masters;
@@ -41,21 +50,23 @@ UplinkSpec read_uplink(ObjectReader& block);
 // table main. Throws Error{kInvalidConfig} when there is none.
 std::string default_route_device(RouteSocket& socket);
 
-// Looks for the uplink. Nothing when it has to be made and can be; throws Error{kInvalidConfig}
+// Looks for the uplink. Nothing when it has to be made, or completed (a railcni that was killed
+// left a bond without its ports or a VLAN that is down), and can be; throws Error{kInvalidConfig}
 // when an interface it needs is missing, is not what the spec says (another VLAN id, not a bond) or
 // has a name that is too long.
 std::optional<LinkInfo> find_uplink(RouteSocket& socket, const UplinkSpec& spec);
 
-// Makes what is missing of the uplink, up; what it made is taken back when a later step fails.
+// Makes or completes the uplink, up; what it made is taken back when a later step fails.
 LinkInfo ensure_uplink(RouteSocket& socket, const UplinkSpec& spec);
 
 // The addresses of the link, of the bond or bridge that it is a port of, and of the VLANs on
 // either.
 std::vector<IpPrefix> addresses_around(RouteSocket& socket, const LinkInfo& link);
 
-// The message that makes a bond. Throws Error{kInvalidConfig} for an option it does not know.
+// The message that makes a bond. `socket` looks links up that options name; it may be nullptr when
+// there are none.
 NetlinkMessage new_bond_message(const BondSpec& bond, RouteSocket* socket);
-// The message that makes a VLAN (802.1Q) on `parent`.
+// The message that makes a VLAN (802.1Q) on `parent`, up.
 NetlinkMessage new_vlan_message(const std::string& name, int parent, uint16_t vlan_id);
 
 }  // namespace railcni

@@ -82,7 +82,7 @@ Block read_block(const NetworkConfig& config) {
   block.bc_queue_length = reader.integer("bcqueuelen", 0, UINT32_MAX);
   block.mac = reader.string("mac").value_or("");
   // Of the RDMA shared device plugin's resource, which Multus and the device plugin act on.
-  reader.allow({"rdmaResourceName"});
+  reader.string("rdmaResourceName");
   reader.finish();
   return block;
 }
@@ -142,7 +142,12 @@ HwAddress Macvlan::choose_mac(const PlanContext& context,
       throw Error(Code::kInvalidConfig,
                   where + ": a passthru macvlan has the MAC of its master; remove one of the two");
     }
-    return master ? master->address : HwAddress();
+    // What a detach goes by until the link's index is recorded.
+    if (!master) {
+      throw Error(Code::kInvalidConfig, "macvlan.mode passthru: master " + block_.uplink.name() +
+                                            " must be there already");
+    }
+    return master->address;
   }
   return text.empty() ? random_mac() : parse_mac(text, where);
 }
@@ -176,6 +181,7 @@ LinkPlan Macvlan::plan(const PlanContext& context) {
   plan.link = Json::object({{"master", plan.master},
                             {"mode", mode.value},
                             {"mac", to_string(choose_mac(context, master))}});
+  plan.mac_is_fixed = block_.mode == "passthru";
   if (block_.link_in_container) plan.link["linkInContainer"] = true;
   if (block_.mtu > 0) plan.link["mtu"] = block_.mtu;
   if (block_.bc_queue_length) plan.link["bcqueuelen"] = *block_.bc_queue_length;
@@ -223,7 +229,7 @@ void Macvlan::detach(RouteSocket&, RouteSocket* pod, const Attachment& attachmen
                                             ? pod->find_link(static_cast<int>(index->as_int()))
                                             : pod->find_link(attachment.key.ifname);
   if (!found || found->kind != "macvlan") return;
-  if (index == nullptr && !mac.empty() && to_string(found->address) != mac) return;
+  if (index == nullptr && to_string(found->address) != mac) return;
   std::string explanation;
   const int error = pod->try_send(delete_link_message(found->index), &explanation);
   if (error != 0 && error != ENODEV) {

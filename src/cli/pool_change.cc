@@ -27,12 +27,9 @@ bool change_pools(const StorePaths& paths, Store::Mode mode,
                   const std::function<void(const Txn* state, Txn& pools)>& work) {
   const std::unique_ptr<Store> pools = Store::open(Store::File::kPools, paths, mode);
   if (!pools) return false;
+  // Made when it is not there: its lock is what the very first ADD has to wait for.
   const std::unique_ptr<Store> state =
-      Store::open(Store::File::kState, paths, Store::Mode::kExisting);
-  if (!state) {
-    pools->write([&](Txn& txn) { work(nullptr, txn); });
-    return true;
-  }
+      Store::open(Store::File::kState, paths, Store::Mode::kCreate);
   // Always the state first, as ADD does it: two of these can wait for, but never block each other.
   state->write(
       [&](Txn& state_txn) { pools->write([&](Txn& pools_txn) { work(&state_txn, pools_txn); }); });

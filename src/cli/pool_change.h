@@ -13,8 +13,9 @@ namespace railcni::cli {
 
 // Runs `work` in a write transaction on the pools file, inside one on the state file: an ADD reads
 // the pools inside its own transaction on the state, so none can lease an address between what
-// `work` checks and what it commits. `state` is nullptr when nothing was ever leased. Returns false
-// (and does nothing) when `mode` is kExisting and there is no pools file.
+// `work` checks and what it commits, the very first ADD included: the state file is made when there
+// is none, so `state` is never nullptr. Returns false (and does nothing) when `mode` is kExisting
+// and there is no pools file.
 bool change_pools(const StorePaths& paths, Store::Mode mode,
                   const std::function<void(const Txn* state, Txn& pools)>& work);
 

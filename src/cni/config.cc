@@ -9,8 +9,11 @@ namespace {
 // Keys of the specification and of its callers that need no reading here: the runtime has acted on
 // them already, or they are another plugin's business.
 void allow_foreign_keys(ObjectReader& reader) {
-  reader.allow({"cniVersion", "cniVersions", "name", "type", "capabilities", "ipMasq",
-                "disableCheck", "disableGC", "loadOnlyInlinedPlugins"});
+  reader.allow(
+      {"cniVersion", "cniVersions", "name", "disableCheck", "disableGC", "loadOnlyInlinedPlugins"});
+  reader.string("type");
+  reader.object("capabilities");
+  reader.boolean("ipMasq");
   reader.allow_prefix("cni.dev/");
   // Multus puts these into every plugin's configuration.
   reader.allow({"deviceID", "pciBusID", "cni-args", "resourceName"});
@@ -114,19 +117,23 @@ void read_ipam(ObjectReader& top, PoolSelectionReader& selection, IpamConfig& ip
 }
 
 // The block of the configuration's cniType; a block of another type is a mistake.
-void read_type(ObjectReader& top, const Json& json, const std::vector<TypeName>& types,
+void read_type(ObjectReader& top, const Request& request, const std::vector<TypeName>& types,
                NetworkConfig& config) {
+  const Json& json = request.config;
   std::vector<std::string> names;
   std::string list;
   for (const TypeName& type : types) {
     names.emplace_back(type.cni_type);
     list += (list.empty() ? "" : ", ") + std::string(type.cni_type);
   }
-  const std::optional<std::string> cni_type = top.string("cniType");
-  if (!cni_type || cni_type->empty()) {
-    throw Error(Code::kInvalidConfig, "cniType is missing: must be one of " + list);
+  config.cni_type = top.string("cniType").value_or("");
+  const Json* previous = json.find("prevResult");
+  const bool has_previous = previous != nullptr && !previous->is_null();
+  if (config.cni_type.empty() && !has_previous && request.verb != Verb::kStatus) {
+    throw Error(Code::kInvalidConfig, "cniType is missing: must be one of " + list +
+                                          "; or railcni must follow another plugin in a list, and "
+                                          "there is no prevResult");
   }
-  config.cni_type = *cni_type;
   for (const TypeName& type : types) {
     if (type.cni_type == config.cni_type) {
       config.block_name = type.block;
@@ -136,15 +143,32 @@ void read_type(ObjectReader& top, const Json& json, const std::vector<TypeName>&
                                             "\"");
     }
   }
-  if (config.block_name.empty()) {
+  if (config.block_name.empty() && !config.cni_type.empty()) {
     std::string msg = "cniType \"" + config.cni_type + "\": must be one of " + list;
     if (const std::string near = nearest_word(config.cni_type, names); !near.empty()) {
       msg += "; did you mean \"" + near + "\"?";
     }
     throw Error(Code::kInvalidConfig, msg);
   }
-  const Json* block = top.object(config.block_name);
-  config.block = block != nullptr ? *block : Json::object();
+  config.block = Json::object();
+  if (config.cni_type.empty()) return;
+  if (const Json* block = top.object(config.block_name)) config.block = *block;
+}
+
+// The specification's four members, and no others: what is here goes into results and records.
+Json read_dns(const Json& object) {
+  ObjectReader reader(object, "dns");
+  Json dns = Json::object();
+  const auto put_list = [&](std::string_view key) {
+    const std::vector<std::string> list = reader.strings(key);
+    if (!list.empty()) dns[key] = Json::strings(list);
+  };
+  put_list("nameservers");
+  if (const auto domain = reader.string("domain")) dns["domain"] = *domain;
+  put_list("search");
+  put_list("options");
+  reader.finish();
+  return dns;
 }
 
 void read_runtime_requests(ObjectReader& top, const Request& request, NetworkConfig& config) {
@@ -175,27 +199,32 @@ void read_runtime_requests(ObjectReader& top, const Request& request, NetworkCon
   }
 }
 
+// A member that is a string, or "" when it is absent.
+std::string text_member(const Json& config, std::string_view key) {
+  const Json* value = config.find(key);
+  if (value == nullptr || value->is_null()) return "";
+  if (!value->is_string()) {
+    throw Error(Code::kInvalidConfig,
+                std::string(key) + ": must be a string, not " + value->dump());
+  }
+  return value->as_string();
+}
+
 }  // namespace
 
 CommonConfig read_common_config(const Json& config) {
   CommonConfig common;
   common.cni_version = config_version(config);
-  const auto text = [&config](std::string_view key) {
-    const Json* value = config.find(key);
-    if (value == nullptr || value->is_null()) return std::string();
-    if (!value->is_string()) {
-      throw Error(Code::kInvalidConfig,
-                  std::string(key) + ": must be a string, not " + value->dump());
-    }
-    return value->as_string();
-  };
-  common.name = text("name");
-  common.data_dir = text("dataDir");
-  common.log_file = text("logFile");
-  if (const std::string level = text("logLevel"); !level.empty()) {
+  common.name = text_member(config, "name");
+  common.data_dir = text_member(config, "dataDir");
+  return common;
+}
+
+void read_log_config(const Json& config, CommonConfig& common) {
+  common.log_file = text_member(config, "logFile");
+  if (const std::string level = text_member(config, "logLevel"); !level.empty()) {
     common.log_level = parse_log_level(level);
   }
-  return common;
 }
 
 NetworkConfig read_config(const Request& request, const std::vector<TypeName>& types) {
@@ -209,18 +238,29 @@ NetworkConfig read_config(const Request& request, const std::vector<TypeName>& t
   ObjectReader top(json, "");
   allow_foreign_keys(top);
   top.allow({"dataDir", "logFile", "logLevel"});  // read_common_config() has read them
-  read_type(top, json, types, config);
+  read_type(top, request, types, config);
   PoolSelectionReader selection(config.ipam);
   selection.read(top);
   ObjectReader block(config.block, config.block_name);
   selection.read(block);
   read_ipam(top, selection, config.ipam);
   read_runtime_requests(top, request, config);
+  config.coordinator = read_coordinator(top);
   config.node_name = top.string("nodeName").value_or("");
-  if (const Json* dns = top.object("dns")) config.dns = *dns;
+  if (const Json* dns = top.object("dns")) config.dns = read_dns(*dns);
   if (const Json* previous = top.object("prevResult")) config.prev_result = *previous;
   top.finish();
 
+  if (config.cni_type.empty()) {
+    // The plugin that made the interface has given it its addresses, and may have been asked for
+    // particular ones in keys that every plugin of the list gets.
+    if (config.ipam.required) {
+      throw Error(Code::kInvalidConfig,
+                  "pools are named, but without cniType the plugin before gives the addresses");
+    }
+    config.ipam.enabled = false;
+    return config;
+  }
   if (!config.requested_ips.empty()) config.ipam.required = true;
   if (!config.ipam.enabled && !config.requested_ips.empty()) {
     throw Error(Code::kInvalidConfig, "address " + config.requested_ips.front() +

@@ -58,7 +58,26 @@ Json convert(simdjson::dom::element element, int depth) {
   return Json();
 }
 
+// How many bytes of `text` make its first character; 0 when they are not UTF-8.
+size_t first_character(std::string_view text) {
+  for (size_t size = 1; size <= 4 && size <= text.size(); ++size) {
+    if (simdjson::validate_utf8(text.data(), size)) return size;
+  }
+  return 0;
+}
+
 void write_string(std::string& out, std::string_view text) {
+  if (!is_utf8(text)) {
+    // A path or a file's text may hold any bytes; a document that nobody can read must not come of
+    // them.
+    std::string clean;
+    while (!text.empty()) {
+      const size_t size = first_character(text);
+      clean += size > 0 ? text.substr(0, size) : std::string_view("\xef\xbf\xbd");
+      text.remove_prefix(std::max<size_t>(size, 1));
+    }
+    return write_string(out, clean);
+  }
   static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
   for (const char c : text) {
@@ -153,6 +172,8 @@ struct Writer {
 }
 
 }  // namespace
+
+bool is_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
 Json Json::array(Array items) {
   Json json;

@@ -1,6 +1,7 @@
 #include "railcni/log.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -57,8 +58,15 @@ void open_log(LogLevel level, const std::string& file, std::string prefix) {
   log.prefix = std::move(prefix);
   log.file.reset();
   if (file.empty()) return;
-  log.file = Fd(::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640));
-  if (!log.file) throw_errno(Code::kIoFailure, "cannot open logFile " + file, errno);
+  // O_NONBLOCK: a FIFO without a reader must not keep us waiting.
+  Fd fd(::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+               0640));
+  if (!fd) throw_errno(Code::kIoFailure, "cannot open logFile " + file, errno);
+  struct stat status {};
+  if (fstat(fd.get(), &status) != 0 || !(S_ISREG(status.st_mode) || S_ISCHR(status.st_mode))) {
+    throw Error(Code::kIoFailure, "logFile " + file + " is neither a file nor a terminal");
+  }
+  log.file = std::move(fd);
 }
 
 void log_debug(std::string_view message) { write_line(LogLevel::kDebug, "debug", message); }

@@ -62,6 +62,9 @@ void check_ifname(const std::string& ifname) {
   for (const char c : ifname) {
     if (c == '/' || c == ':') fail("an interface name has no '/' or ':'");
     if (c == ' ' || (c >= '\t' && c <= '\r')) fail("an interface name has no white space");
+    if (c == '\x7f' || (c >= 0 && c < 0x20)) fail("an interface name has no control characters");
+    // The kernel takes "eth%d" for a wish and makes eth0 of it.
+    if (c == '%') fail("an interface name has no '%'");
   }
 }
 
@@ -95,6 +98,12 @@ Request read_environment() {
   }
   if (!missing.empty()) {
     throw Error(Code::kInvalidEnvironment, "required env variables [" + missing + "] missing");
+  }
+  // What comes in here is recorded and printed as JSON.
+  for (const char* variable :
+       {"CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH", "CNI_ARGS"}) {
+    if (is_utf8(environment(variable))) continue;
+    throw Error(Code::kInvalidEnvironment, std::string(variable) + " is not UTF-8");
   }
   Request request;
   request.verb = entry->verb;

@@ -33,7 +33,8 @@ Json legacy_json(const Result& result, std::string_view version) {
       Json entry = Json::object({{"ip", ip.address.to_string()}});
       if (ip.gateway) entry["gateway"] = ip.gateway->to_string();
       for (const ResultRoute& route : result.routes) {
-        if (route.dst.family() == family) entry["routes"].push_back(route_json(route, false));
+        if (route.dst.family() == family && !route.table)
+          entry["routes"].push_back(route_json(route, false));
       }
       json[family == Family::kV4 ? "ip4" : "ip6"] = std::move(entry);
       break;
@@ -129,7 +130,11 @@ Json Result::to_json(std::string_view version) const {
     if (ip.gateway) entry["gateway"] = ip.gateway->to_string();
     json["ips"].push_back(std::move(entry));
   }
-  for (const ResultRoute& route : routes) json["routes"].push_back(route_json(route, with_details));
+  for (const ResultRoute& route : routes) {
+    // Without a word for the table, a route of another one would pass for one of main.
+    if (route.table && !with_details) continue;
+    json["routes"].push_back(route_json(route, with_details));
+  }
   // Consumers in Go decode dns into a struct: an empty object is what they expect for none.
   json["dns"] = dns.is_null() ? Json::object() : dns;
   return json;

@@ -47,12 +47,13 @@ constexpr BondOption kOptions[] = {
     {"tlb_dynamic_lb", IFLA_BOND_TLB_DYNAMIC_LB, BondOption::kU8, {}},
 };
 
-[[noreturn]] void fail(const BondSpec& bond, std::string_view pair, const std::string& why) {
+[[noreturn]] void fail(const std::string& bond, std::string_view pair, const std::string& why) {
   throw Error(Code::kInvalidConfig,
-              "bond " + bond.name + ": option \"" + std::string(pair) + "\": " + why);
+              "bond " + bond + ": option \"" + std::string(pair) + "\": " + why);
 }
 
-const BondOption& find_option(const BondSpec& bond, std::string_view pair, std::string_view name) {
+const BondOption& find_option(const std::string& bond, std::string_view pair,
+                              std::string_view name) {
   std::vector<std::string> known;
   for (const BondOption& option : kOptions) {
     if (option.name == name) return option;
@@ -63,40 +64,49 @@ const BondOption& find_option(const BondSpec& bond, std::string_view pair, std::
        "no such option" + (near.empty() ? std::string() : "; did you mean \"" + near + "\"?"));
 }
 
-void put_option(NetlinkMessage& data, const BondSpec& bond, std::string_view pair,
-                RouteSocket* socket) {
+BondSpec::Option parse_option(const std::string& bond, std::string_view pair) {
   const size_t equals = pair.find('=');
   if (equals == std::string_view::npos) fail(bond, pair, "must be NAME=VALUE");
   const BondOption& option = find_option(bond, pair, pair.substr(0, equals));
   const std::string_view value = pair.substr(equals + 1);
+  BondSpec::Option parsed;
+  parsed.attribute = option.attribute;
+  parsed.wide = option.kind != BondOption::kU8;
   if (option.kind == BondOption::kLink) {
-    const auto link = socket != nullptr ? socket->find_link(std::string(value)) : std::nullopt;
-    if (!link) fail(bond, pair, "no such interface");
-    data.put_u32(option.attribute, static_cast<uint32_t>(link->index));
-    return;
+    if (value.empty() || value.size() > 15) fail(bond, pair, "not an interface's name");
+    parsed.link = value;
+    return parsed;
   }
-  uint32_t number = 0;
-  bool known = false;
   for (size_t i = 0; i < option.words.size(); ++i) {
     if (option.words[i] != value) continue;
-    number = static_cast<uint32_t>(i);
-    known = true;
+    parsed.value = static_cast<uint32_t>(i);
+    return parsed;
   }
-  if (!known) {
-    const auto end = std::from_chars(value.data(), value.data() + value.size(), number);
-    const uint32_t max = option.kind == BondOption::kU8 ? 255 : UINT32_MAX;
-    if (end.ec != std::errc() || end.ptr != value.data() + value.size() || number > max) {
-      fail(bond, pair, "not a value of this option");
-    }
+  const auto end = std::from_chars(value.data(), value.data() + value.size(), parsed.value);
+  const uint32_t max = parsed.wide ? UINT32_MAX : 255;
+  if (end.ec != std::errc() || end.ptr != value.data() + value.size() || parsed.value > max) {
+    fail(bond, pair, "not a value of this option");
   }
-  if (option.kind == BondOption::kU8) {
-    data.put_u8(option.attribute, static_cast<uint8_t>(number));
-  } else {
-    data.put_u32(option.attribute, number);
-  }
+  return parsed;
 }
 
 }  // namespace
+
+std::vector<BondSpec::Option> parse_bond_options(const std::string& bond, std::string_view text) {
+  std::vector<BondSpec::Option> options;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find_first_of("; "), text.size());
+    const std::string_view pair = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (pair.empty()) continue;
+    const BondSpec::Option option = parse_option(bond, pair);
+    for (const BondSpec::Option& other : options) {
+      if (other.attribute == option.attribute) fail(bond, pair, "it stands twice");
+    }
+    options.push_back(option);
+  }
+  return options;
+}
 
 NetlinkMessage new_bond_message(const BondSpec& bond, RouteSocket* socket) {
   NewLink link;
@@ -104,11 +114,21 @@ NetlinkMessage new_bond_message(const BondSpec& bond, RouteSocket* socket) {
   link.name = bond.name;
   link.info_data = [&bond, socket](NetlinkMessage& data) {
     data.put_u8(IFLA_BOND_MODE, bond.mode);
-    std::string_view rest = bond.options;
-    while (!rest.empty()) {
-      const size_t end = std::min(rest.find_first_of("; "), rest.size());
-      if (end > 0) put_option(data, bond, rest.substr(0, end), socket);
-      rest.remove_prefix(std::min(end + 1, rest.size()));
+    for (const BondSpec::Option& option : bond.options) {
+      uint32_t value = option.value;
+      if (!option.link.empty()) {
+        const auto found = socket != nullptr ? socket->find_link(option.link) : std::nullopt;
+        if (!found) {
+          throw Error(Code::kInvalidConfig,
+                      "bond " + bond.name + ": no interface " + option.link + " on this node");
+        }
+        value = static_cast<uint32_t>(found->index);
+      }
+      if (option.wide) {
+        data.put_u32(option.attribute, value);
+      } else {
+        data.put_u8(option.attribute, static_cast<uint8_t>(value));
+      }
     }
   };
   return new_link_message(link);

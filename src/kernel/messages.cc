@@ -1,13 +1,16 @@
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
 #include <linux/rtnetlink.h>
+#include <linux/veth.h>
 #include <net/if.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
 #include <new>
 
+#include "railcni/error.h"
 #include "railcni/netlink.h"
 
 namespace railcni {
@@ -15,9 +18,9 @@ namespace {
 
 uint8_t af_of(Family family) { return family == Family::kV4 ? AF_INET : AF_INET6; }
 
-// The attribute functions of libnl fail only when the message is full, and it grows by itself.
+// A message has one page (nlmsg_alloc() of libnl), many times what any of ours needs.
 void must_fit(int error) {
-  if (error < 0) throw std::bad_alloc();
+  if (error < 0) throw Error(Code::kKernel, "a netlink message is too long");
 }
 
 }  // namespace
@@ -29,6 +32,11 @@ NetlinkMessage::NetlinkMessage(uint16_t type, uint16_t flags, const void* header
     : msg_(nlmsg_alloc_simple(type, NLM_F_REQUEST | NLM_F_ACK | flags)) {
   if (!msg_) throw std::bad_alloc();
   must_fit(nlmsg_append(msg_.get(), const_cast<void*>(header), header_size, NLMSG_ALIGNTO));
+}
+
+NetlinkMessage& NetlinkMessage::append(const void* data, size_t size) {
+  must_fit(nlmsg_append(msg_.get(), const_cast<void*>(data), size, NLMSG_ALIGNTO));
+  return *this;
 }
 
 NetlinkMessage& NetlinkMessage::put(int attribute, const void* data, size_t size) {
@@ -67,12 +75,13 @@ NetlinkMessage& NetlinkMessage::nest(int attribute,
 
 const nlmsghdr* NetlinkMessage::header() const { return nlmsg_hdr(msg_.get()); }
 
-void NetlinkBatch::add(NetlinkMessage message, std::string what) {
-  steps_.push_back({std::move(message), std::move(what)});
+void NetlinkBatch::add(NetlinkMessage message, std::string what, bool may_exist) {
+  steps_.push_back({std::move(message), std::move(what), may_exist});
 }
 
 NetlinkMessage new_link_message(const NewLink& link) {
-  const ifinfomsg header{};
+  ifinfomsg header{};
+  if (link.up) header.ifi_flags = header.ifi_change = IFF_UP;
   NetlinkMessage message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof header);
   message.put_string(IFLA_IFNAME, link.name);
   if (link.parent != 0) message.put_u32(IFLA_LINK, static_cast<uint32_t>(link.parent));
@@ -141,21 +150,90 @@ NetlinkMessage new_address_message(int index, const IpPrefix& address) {
   return message;
 }
 
-NetlinkMessage new_route_message(const RouteInfo& route) {
+namespace {
+
+NetlinkMessage route_message(uint16_t type, uint16_t flags, const RouteInfo& route) {
   rtmsg header{};
   header.rtm_family = af_of(route.destination.family());
   header.rtm_dst_len = route.destination.length;
   // The 8-bit field is only for old readers: RTA_TABLE has the number.
   header.rtm_table = static_cast<uint8_t>(route.table < 256 ? route.table : 0);
-  header.rtm_protocol = RTPROT_STATIC;
+  header.rtm_protocol = route.protocol != 0 ? route.protocol : RTPROT_STATIC;
   header.rtm_scope = route.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
   header.rtm_type = RTN_UNICAST;
-  NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof header);
+  NetlinkMessage message(type, flags, &header, sizeof header);
   if (route.destination.length > 0) message.put_address(RTA_DST, route.destination.address);
   if (route.gateway) message.put_address(RTA_GATEWAY, *route.gateway);
+  if (route.source) message.put_address(RTA_PREFSRC, *route.source);
   message.put_u32(RTA_OIF, static_cast<uint32_t>(route.link));
   message.put_u32(RTA_TABLE, route.table);
   if (route.priority != 0) message.put_u32(RTA_PRIORITY, route.priority);
+  return message;
+}
+
+NetlinkMessage rule_message(uint16_t type, uint16_t flags, const RuleInfo& rule) {
+  fib_rule_hdr header{};
+  header.family = af_of(rule.family);
+  header.action = FR_ACT_TO_TBL;
+  header.table = static_cast<uint8_t>(rule.table < 256 ? rule.table : 0);
+  if (rule.from) header.src_len = rule.from->length;
+  NetlinkMessage message(type, flags, &header, sizeof header);
+  if (rule.from) message.put_address(FRA_SRC, rule.from->address);
+  message.put_u32(FRA_TABLE, rule.table);
+  message.put_u32(FRA_PRIORITY, rule.priority);
+  return message;
+}
+
+}  // namespace
+
+NetlinkMessage new_route_message(const RouteInfo& route) {
+  return route_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route);
+}
+
+NetlinkMessage delete_route_message(const RouteInfo& route) {
+  return route_message(RTM_DELROUTE, 0, route);
+}
+
+NetlinkMessage new_rule_message(const RuleInfo& rule) {
+  return rule_message(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, rule);
+}
+
+NetlinkMessage delete_rule_message(const RuleInfo& rule) {
+  return rule_message(RTM_DELRULE, 0, rule);
+}
+
+NetlinkMessage new_veth_message(const NewVeth& veth) {
+  NewLink link;
+  link.kind = "veth";
+  link.name = veth.name;
+  link.address = veth.address;
+  link.mtu = veth.mtu;
+  link.info_data = [&veth](NetlinkMessage& data) {
+    data.nest(VETH_INFO_PEER, [&veth](NetlinkMessage& peer) {
+      const ifinfomsg header{};
+      peer.append(&header, sizeof header);
+      peer.put_string(IFLA_IFNAME, veth.peer_name);
+      peer.put(IFLA_ADDRESS, veth.peer_address.data(), veth.peer_address.size());
+      peer.put_u32(IFLA_NET_NS_FD, static_cast<uint32_t>(veth.peer_netns_fd));
+      if (veth.mtu != 0) peer.put_u32(IFLA_MTU, veth.mtu);
+    });
+  };
+  return new_link_message(link);
+}
+
+NetlinkMessage tx_queue_length_message(int index, uint32_t length) {
+  ifinfomsg header{};
+  header.ifi_index = index;
+  NetlinkMessage message(RTM_SETLINK, 0, &header, sizeof header);
+  message.put_u32(IFLA_TXQLEN, length);
+  return message;
+}
+
+NetlinkMessage hw_address_message(int index, const HwAddress& address) {
+  ifinfomsg header{};
+  header.ifi_index = index;
+  NetlinkMessage message(RTM_SETLINK, 0, &header, sizeof header);
+  message.put(IFLA_ADDRESS, address.data(), address.size());
   return message;
 }
 

@@ -20,10 +20,21 @@
 namespace railcni {
 namespace {
 
+// The cookie of the calling thread's namespace.
+uint64_t current_cookie() {
+  const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  if (!socket || getsockopt(socket.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0) {
+    return 0;
+  }
+  return cookie;
+}
+
 NetnsId identify(int fd) {
   struct stat status {};
   if (fstat(fd, &status) != 0) throw_errno(Code::kIoFailure, "fstat of a network namespace", errno);
-  return {status.st_dev, status.st_ino};
+  return {status.st_dev, status.st_ino, 0};
 }
 
 bool is_netns(int fd) {
@@ -56,7 +67,8 @@ std::string unescape(std::string_view text) {
 }  // namespace
 
 Netns Netns::open(const std::string& path) {
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // O_NONBLOCK: a FIFO at the path must not keep us waiting.
+  Fd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!fd) {
     const Code code =
         errno == ENOENT || errno == ENOTDIR ? Code::kUnknownContainer : Code::kInvalidEnvironment;
@@ -66,16 +78,21 @@ Netns Netns::open(const std::string& path) {
     throw Error(Code::kInvalidEnvironment,
                 "failed to open netns \"" + path + "\": it is not a network namespace");
   }
-  const NetnsId id = identify(fd.get());
-  return Netns(std::move(fd), id);
+  return enter_once(std::move(fd));
+}
+
+Netns Netns::enter_once(Fd fd) {
+  Netns netns(std::move(fd), {});
+  netns.id_ = identify(netns.fd());
+  netns.run([&netns] { netns.id_.cookie = current_cookie(); });
+  return netns;
 }
 
 std::optional<Netns> Netns::open_if_exists(const std::string& path) {
   if (path.empty()) return std::nullopt;
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  Fd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!fd || !is_netns(fd.get())) return std::nullopt;
-  const NetnsId id = identify(fd.get());
-  return Netns(std::move(fd), id);
+  return enter_once(std::move(fd));
 }
 
 Netns Netns::current() {
@@ -90,7 +107,8 @@ Netns Netns::current() {
     if (!fd) throw_errno(Code::kIoFailure, "cannot open my own network namespace", reason);
   }
   fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
-  const NetnsId id = identify(fd.get());
+  NetnsId id = identify(fd.get());
+  id.cookie = current_cookie();
   return Netns(std::move(fd), id);
 }
 
@@ -111,13 +129,7 @@ void Netns::run(const std::function<void()>& work) const {
 }
 
 bool NetnsCensus::alive(const NetnsId& id, const std::string& path) {
-  struct stat status {};
-  if (!path.empty() && stat(path.c_str(), &status) == 0 && status.st_ino == id.ino &&
-      status.st_dev == id.dev) {
-    return true;
-  }
-  collect();
-  return paths_.contains(id.ino);
+  return find(id, path).has_value();
 }
 
 std::optional<Netns> NetnsCensus::find(const NetnsId& id, const std::string& path) {

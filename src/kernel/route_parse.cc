@@ -1,5 +1,6 @@
 #include "src/kernel/route_parse.h"
 
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -143,15 +144,22 @@ std::optional<AddressInfo> parse_address(const nlmsghdr* header) {
 }
 
 std::optional<RouteInfo> parse_route(const nlmsghdr* header) {
+  if (static_cast<size_t>(nlmsg_datalen(header)) < sizeof(rtmsg)) return std::nullopt;
+  const auto* info = static_cast<const rtmsg*>(nlmsg_data(header));
+  const bool forwards = info->rtm_type == RTN_UNICAST || info->rtm_type == RTN_BLACKHOLE ||
+                        info->rtm_type == RTN_UNREACHABLE || info->rtm_type == RTN_PROHIBIT;
+  if (!forwards || (info->rtm_flags & RTM_F_CLONED) != 0) return std::nullopt;
+  return parse_route_lookup(header);
+}
+
+std::optional<RouteInfo> parse_route_lookup(const nlmsghdr* header) {
   if (header->nlmsg_type != RTM_NEWROUTE ||
       static_cast<size_t>(nlmsg_datalen(header)) < sizeof(rtmsg)) {
     return std::nullopt;
   }
   const auto* info = static_cast<const rtmsg*>(nlmsg_data(header));
   const auto family = family_of(info->rtm_family);
-  if (!family || info->rtm_type != RTN_UNICAST || (info->rtm_flags & RTM_F_CLONED) != 0) {
-    return std::nullopt;
-  }
+  if (!family) return std::nullopt;
   RouteInfo route;
   route.destination = {{*family, 0}, info->rtm_dst_len};
   route.table = info->rtm_table;
@@ -167,6 +175,9 @@ std::optional<RouteInfo> parse_route(const nlmsghdr* header) {
       case RTA_GATEWAY:
         route.gateway = address(*family, attribute);
         break;
+      case RTA_PREFSRC:
+        route.source = address(*family, attribute);
+        break;
       case RTA_OIF:
         route.link = number<int>(attribute);
         break;
@@ -181,6 +192,48 @@ std::optional<RouteInfo> parse_route(const nlmsghdr* header) {
     }
   });
   return route;
+}
+
+std::optional<RuleInfo> parse_rule(const nlmsghdr* header) {
+  if (header->nlmsg_type != RTM_NEWRULE ||
+      static_cast<size_t>(nlmsg_datalen(header)) < sizeof(fib_rule_hdr)) {
+    return std::nullopt;
+  }
+  const auto* info = static_cast<const fib_rule_hdr*>(nlmsg_data(header));
+  const auto family = family_of(info->family);
+  if (!family) return std::nullopt;
+  RuleInfo rule;
+  rule.family = *family;
+  rule.table = info->table;
+  rule.only_from = info->action == FR_ACT_TO_TBL && info->dst_len == 0 && info->tos == 0 &&
+                   (info->flags & FIB_RULE_INVERT) == 0;
+  each_attribute(header, sizeof(fib_rule_hdr), [&](int type, const nlattr* attribute) {
+    switch (type) {
+      case FRA_SRC:
+        if (const auto source = address(*family, attribute)) {
+          rule.from = IpPrefix{*source, info->src_len};
+        }
+        break;
+      case FRA_TABLE:
+        rule.table = number<uint32_t>(attribute);
+        break;
+      case FRA_PRIORITY:
+        rule.priority = number<uint32_t>(attribute);
+        break;
+      case FRA_IIFNAME:
+      case FRA_OIFNAME:
+      case FRA_FWMARK:
+      case FRA_UID_RANGE:
+      case FRA_IP_PROTO:
+      case FRA_SPORT_RANGE:
+      case FRA_DPORT_RANGE:
+        rule.only_from = false;
+        break;
+      default:
+        break;
+    }
+  });
+  return rule;
 }
 
 }  // namespace railcni

@@ -13,8 +13,12 @@ namespace railcni {
 LinkInfo parse_link(const nlmsghdr* header);
 // RTM_NEWADDR; nothing for other families than IPv4 and IPv6.
 std::optional<AddressInfo> parse_address(const nlmsghdr* header);
-// RTM_NEWROUTE; nothing for other types than unicast.
+// RTM_NEWROUTE; nothing for other types than unicast, blackhole, unreachable and prohibit.
 std::optional<RouteInfo> parse_route(const nlmsghdr* header);
+// RTM_NEWROUTE as the answer to a look-up: of any type, clones included.
+std::optional<RouteInfo> parse_route_lookup(const nlmsghdr* header);
+// RTM_NEWRULE; nothing for other families than IPv4 and IPv6.
+std::optional<RuleInfo> parse_rule(const nlmsghdr* header);
 
 }  // namespace railcni
 

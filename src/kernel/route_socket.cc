@@ -1,3 +1,4 @@
+#include <linux/fib_rules.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
@@ -122,17 +123,23 @@ void RouteSocket::receive(uint32_t first, std::vector<Outcome>& outcomes,
   }
 }
 
-void RouteSocket::send(const NetlinkBatch& batch) {
-  if (batch.empty()) return;
+std::vector<size_t> RouteSocket::send(const NetlinkBatch& batch) {
+  std::vector<size_t> existed;
+  if (batch.empty()) return existed;
   std::vector<const nlmsghdr*> messages;
   for (const NetlinkBatch::Step& step : batch.steps_) messages.push_back(step.message.header());
   std::vector<Outcome> outcomes(messages.size());
   receive(transmit(messages), outcomes, nullptr);
   for (size_t i = 0; i < outcomes.size(); ++i) {
     if (outcomes[i].error == 0) continue;
+    if (outcomes[i].error == EEXIST && batch.steps_[i].may_exist) {
+      existed.push_back(i);
+      continue;
+    }
     throw Error(Code::kKernel,
                 failure(batch.steps_[i].what, outcomes[i].error, outcomes[i].explanation));
   }
+  return existed;
 }
 
 void RouteSocket::send(NetlinkMessage message, std::string what) {
@@ -145,6 +152,12 @@ int RouteSocket::try_send(const NetlinkMessage& message, std::string* explanatio
   std::vector<Outcome> outcomes(1);
   receive(transmit({message.header()}), outcomes, nullptr);
   if (explanation != nullptr) *explanation = outcomes[0].explanation;
+  return outcomes[0].error;
+}
+
+int RouteSocket::try_get(const NetlinkMessage& message, const OnMessage& on_reply) {
+  std::vector<Outcome> outcomes(1);
+  receive(transmit({message.header()}), outcomes, on_reply);
   return outcomes[0].error;
 }
 
@@ -237,6 +250,34 @@ std::vector<RouteInfo> RouteSocket::routes(Family family) {
          });
     return routes;
   });
+}
+
+std::vector<RuleInfo> RouteSocket::rules(Family family) {
+  return retry_dump([this, family] {
+    std::vector<RuleInfo> rules;
+    fib_rule_hdr header{};
+    header.family = family == Family::kV4 ? AF_INET : AF_INET6;
+    dump(NetlinkMessage(RTM_GETRULE, NLM_F_DUMP, &header, sizeof header),
+         [&rules](const nlmsghdr* reply) {
+           if (auto rule = parse_rule(reply)) rules.push_back(*rule);
+         });
+    return rules;
+  });
+}
+
+std::optional<RouteInfo> RouteSocket::lookup(const IpAddress& destination) {
+  rtmsg header{};
+  header.rtm_family = destination.family == Family::kV4 ? AF_INET : AF_INET6;
+  header.rtm_dst_len = static_cast<uint8_t>(address_bits(destination.family));
+  NetlinkMessage message(RTM_GETROUTE, 0, &header, sizeof header);
+  message.put_address(RTA_DST, destination);
+  std::optional<RouteInfo> route;
+  std::vector<Outcome> outcomes(1);
+  receive(transmit({message.header()}), outcomes, [&route](const nlmsghdr* reply) {
+    // The answer to a look-up is a clone, which a dump leaves out.
+    route = parse_route_lookup(reply);
+  });
+  return outcomes[0].error == 0 ? route : std::nullopt;
 }
 
 }  // namespace railcni

@@ -23,41 +23,62 @@ void check_name(const std::string& name) {
   throw Error(Code::kInvalidConfig, "master " + name + ": no such interface on this node");
 }
 
-// The interface that Pods' links or the VLAN hang on; nothing when it is a bond yet to be made.
-std::optional<LinkInfo> find_base(RouteSocket& socket, const UplinkSpec& spec) {
-  std::optional<LinkInfo> base = socket.find_link(spec.base());
-  if (spec.bond) {
-    if (base && base->kind != "bond") {
-      throw Error(Code::kInvalidConfig,
-                  "bond " + spec.base() + ": an interface of this name exists and is not a bond");
-    }
-    for (const std::string& port : spec.masters) {
-      const auto link = socket.find_link(port);
-      if (!link) missing(port);
-      if (base && link->master != base->index) {
-        throw Error(Code::kInvalidConfig,
-                    "bond " + spec.base() + " exists and " + port + " is not a port of it");
-      }
-      if (!base && link->master != 0) {
-        throw Error(Code::kInvalidConfig, "bond " + spec.base() + ": " + port +
-                                              " is already a port of another interface");
-      }
-    }
-  } else if (!base) {
-    missing(spec.base());
+// The interface that Pods' links or the VLAN hang on.
+struct Base {
+  std::optional<LinkInfo> link;  // nothing: a bond yet to be made
+  bool complete = false;
+};
+
+Base find_base(RouteSocket& socket, const UplinkSpec& spec) {
+  Base base{socket.find_link(spec.base()), true};
+  if (!spec.bond) {
+    if (!base.link) missing(spec.base());
+    return base;
   }
+  if (base.link && base.link->kind != "bond") {
+    throw Error(Code::kInvalidConfig,
+                "bond " + spec.base() + ": an interface of this name exists and is not a bond");
+  }
+  const int bond = base.link ? base.link->index : 0;
+  for (const std::string& port : spec.masters) {
+    const auto link = socket.find_link(port);
+    if (!link) missing(port);
+    if (link->master == 0) {
+      base.complete = false;
+    } else if (link->master != bond) {
+      throw Error(Code::kInvalidConfig,
+                  "bond " + spec.base() + ": " + port + " is already a port of another interface");
+    }
+  }
+  if (!base.link || (base.link->flags & IFF_UP) == 0) base.complete = false;
   return base;
 }
 
-LinkInfo ensure_bond(RouteSocket& socket, const UplinkSpec& spec) {
-  socket.send(new_bond_message(*spec.bond, &socket), "create bond " + spec.bond->name);
+// Runs `work`; when it throws, the link of `made` (0: none) is taken away again.
+template <typename Work>
+void or_take_back(RouteSocket& socket, int made, Work work) {
+  try {
+    work();
+  } catch (const Error&) {
+    if (made != 0) socket.try_send(delete_link_message(made));
+    throw;
+  }
+}
+
+LinkInfo ensure_bond(RouteSocket& socket, const UplinkSpec& spec, const Base& base) {
+  int made = 0;
+  if (!base.link) {
+    socket.send(new_bond_message(*spec.bond, &socket), "create bond " + spec.bond->name);
+  }
   const auto bond = socket.find_link(spec.bond->name);
   if (!bond) missing(spec.bond->name);
-  try {
+  if (!base.link) made = bond->index;
+  or_take_back(socket, made, [&] {
     NetlinkBatch batch;
     for (const std::string& port : spec.masters) {
       const auto link = socket.find_link(port);
       if (!link) missing(port);
+      if (link->master == bond->index) continue;
       // The kernel takes a port only while it is down.
       batch.add(link_up_message(link->index, false), "set " + port + " down");
       batch.add(set_master_message(link->index, bond->index),
@@ -66,30 +87,23 @@ LinkInfo ensure_bond(RouteSocket& socket, const UplinkSpec& spec) {
     }
     batch.add(link_up_message(bond->index, true), "set " + spec.bond->name + " up");
     socket.send(batch);
-  } catch (const Error&) {
-    socket.try_send(delete_link_message(bond->index));
-    throw;
-  }
+  });
   return *bond;
 }
 
 LinkInfo ensure_vlan(RouteSocket& socket, const UplinkSpec& spec, const LinkInfo& base) {
   const std::string name = spec.name();
+  // A VLAN comes up only on a link that is up.
+  if ((base.flags & IFF_UP) == 0) {
+    socket.send(link_up_message(base.index, true), "set " + base.name + " up");
+  }
+  if (const auto there = socket.find_link(name)) {
+    socket.send(link_up_message(there->index, true), "set " + name + " up");
+    return *there;
+  }
   socket.send(new_vlan_message(name, base.index, spec.vlan_id), "create VLAN " + name);
   const auto vlan = socket.find_link(name);
   if (!vlan) missing(name);
-  try {
-    NetlinkBatch batch;
-    // A VLAN comes up only on a link that is up.
-    if ((base.flags & IFF_UP) == 0) {
-      batch.add(link_up_message(base.index, true), "set " + base.name + " up");
-    }
-    batch.add(link_up_message(vlan->index, true), "set " + name + " up");
-    socket.send(batch);
-  } catch (const Error&) {
-    socket.try_send(delete_link_message(vlan->index));
-    throw;
-  }
   return *vlan;
 }
 
@@ -111,7 +125,7 @@ UplinkSpec read_uplink(ObjectReader& block) {
     BondSpec bond;
     bond.name = reader.string("name").value_or("");
     bond.mode = static_cast<uint8_t>(reader.integer("mode", 0, 6).value_or(0));
-    bond.options = reader.string("options").value_or("");
+    bond.options = parse_bond_options(bond.name, reader.string("options").value_or(""));
     reader.finish();
     if (bond.name.empty()) {
       throw Error(Code::kInvalidConfig, reader.full_name("name") + " is missing");
@@ -149,30 +163,27 @@ std::string default_route_device(RouteSocket& socket) {
 }
 
 std::optional<LinkInfo> find_uplink(RouteSocket& socket, const UplinkSpec& spec) {
-  std::optional<LinkInfo> base = find_base(socket, spec);
-  if (spec.vlan_id == 0) return base;
+  const Base base = find_base(socket, spec);
+  if (spec.vlan_id == 0) return base.complete ? base.link : std::nullopt;
   std::optional<LinkInfo> vlan = socket.find_link(spec.name());
   if (!vlan) return std::nullopt;
   if (vlan->kind != "vlan" || vlan->vlan_id != spec.vlan_id ||
-      (base && vlan->parent != base->index)) {
+      (base.link && vlan->parent != base.link->index)) {
     throw Error(Code::kInvalidConfig, "master " + spec.name() + " exists and is not VLAN " +
                                           std::to_string(spec.vlan_id) + " of " + spec.base());
   }
-  return vlan;
+  const bool up = (vlan->flags & IFF_UP) != 0;
+  return base.complete && up ? vlan : std::nullopt;
 }
 
 LinkInfo ensure_uplink(RouteSocket& socket, const UplinkSpec& spec) {
   if (const auto link = find_uplink(socket, spec)) return *link;
-  std::optional<LinkInfo> base = find_base(socket, spec);
-  if (base) return ensure_vlan(socket, spec, *base);
-  base = ensure_bond(socket, spec);
-  if (spec.vlan_id == 0) return *base;
-  try {
-    return ensure_vlan(socket, spec, *base);
-  } catch (const Error&) {
-    socket.try_send(delete_link_message(base->index));
-    throw;
-  }
+  const Base base = find_base(socket, spec);
+  LinkInfo link = spec.bond && !base.complete ? ensure_bond(socket, spec, base) : *base.link;
+  if (spec.vlan_id == 0) return link;
+  std::optional<LinkInfo> vlan;
+  or_take_back(socket, base.link ? 0 : link.index, [&] { vlan = ensure_vlan(socket, spec, link); });
+  return *vlan;
 }
 
 std::vector<IpPrefix> addresses_around(RouteSocket& socket, const LinkInfo& link) {
@@ -205,6 +216,7 @@ NetlinkMessage new_vlan_message(const std::string& name, int parent, uint16_t vl
   link.kind = "vlan";
   link.name = name;
   link.parent = parent;
+  link.up = true;
   link.info_data = [vlan_id](NetlinkMessage& data) { data.put_u16(IFLA_VLAN_ID, vlan_id); };
   return new_link_message(link);
 }

@@ -2,6 +2,7 @@
 
 #include "railcni/attachment.h"
 #include "railcni/error.h"
+#include "railcni/log.h"
 #include "src/store/schema.h"
 
 namespace railcni {
@@ -31,7 +32,7 @@ std::string attachment_key(const AttachmentKey& key) {
   std::string bytes = schema::table(schema::kAttachment);
   bytes.append(key.network).push_back('\0');
   bytes.append(key.container_id).push_back('\0');
-  return bytes += key.ifname;
+  return bytes += key.interface();
 }
 
 Attachment parse_record(std::string_view key, std::string_view value) {
@@ -54,7 +55,11 @@ std::string device_key(const std::string& device) {
 
 }  // namespace
 
-std::string AttachmentKey::to_string() const { return network + "/" + container_id + "/" + ifname; }
+std::string AttachmentKey::interface() const { return role.empty() ? ifname : ifname + ":" + role; }
+
+std::string AttachmentKey::to_string() const {
+  return network + "/" + container_id + "/" + interface();
+}
 
 AttachmentKey AttachmentKey::parse(std::string_view text) {
   size_t first = text.find('/');
@@ -63,9 +68,12 @@ AttachmentKey AttachmentKey::parse(std::string_view text) {
     throw Error(Code::kStoreDamaged,
                 "\"" + std::string(text) + "\" is not an attachment (network/containerID/ifname)");
   }
+  const std::string_view interface = text.substr(second + 1);
+  const size_t colon = std::min(interface.find(':'), interface.size());
   return {std::string(text.substr(0, first)),
           std::string(text.substr(first + 1, second - first - 1)),
-          std::string(text.substr(second + 1))};
+          std::string(interface.substr(0, colon)),
+          std::string(interface.substr(std::min(colon + 1, interface.size())))};
 }
 
 void check_attachment_key(const AttachmentKey& key) {
@@ -82,10 +90,12 @@ Json Attachment::to_json() const {
   return Json::object({{"network", key.network},
                        {"containerID", key.container_id},
                        {"ifname", key.ifname},
+                       {"role", key.role},
                        {"settled", settled},
                        {"netns", netns_path},
                        {"netnsDev", netns.dev},
                        {"netnsIno", netns.ino},
+                       {"netnsCookie", netns.cookie},
                        {"cniType", cni_type},
                        {"podNamespace", pod_namespace},
                        {"podName", pod_name},
@@ -93,6 +103,7 @@ Json Attachment::to_json() const {
                        {"devices", Json::strings(devices)},
                        {"leases", std::move(leased)},
                        {"link", link},
+                       {"routing", routing},
                        {"result", result}});
 }
 
@@ -100,10 +111,11 @@ Attachment Attachment::from_json(const Json& json) {
   try {
     Attachment attachment;
     attachment.key = {json.at("network").as_string(), json.at("containerID").as_string(),
-                      json.at("ifname").as_string()};
+                      json.at("ifname").as_string(), json.at("role").as_string()};
     attachment.settled = json.at("settled").as_bool();
     attachment.netns_path = json.at("netns").as_string();
-    attachment.netns = {json.at("netnsDev").as_uint(), json.at("netnsIno").as_uint()};
+    attachment.netns = {json.at("netnsDev").as_uint(), json.at("netnsIno").as_uint(),
+                        json.at("netnsCookie").as_uint()};
     attachment.cni_type = json.at("cniType").as_string();
     attachment.pod_namespace = json.at("podNamespace").as_string();
     attachment.pod_name = json.at("podName").as_string();
@@ -117,6 +129,7 @@ Attachment Attachment::from_json(const Json& json) {
            IpPrefix::parse_or_throw(lease.at("address").as_string(), "address")});
     }
     attachment.link = json.at("link");
+    attachment.routing = json.at("routing");
     attachment.result = json.at("result");
     return attachment;
   } catch (const Error& error) {
@@ -126,7 +139,16 @@ Attachment Attachment::from_json(const Json& json) {
 
 void put_attachment(Txn& txn, const Attachment& attachment) {
   check_attachment_key(attachment.key);
-  txn.put(attachment_key(attachment.key), attachment.to_json().dump());
+  const std::string record = attachment.to_json().dump();
+  // What cannot be read back would be found by the DEL, when it is too late.
+  try {
+    Attachment::from_json(Json::parse(record));
+  } catch (const Error& error) {
+    throw Error(Code::kInvalidConfig,
+                "attachment " + attachment.key.to_string() + " cannot be recorded: " + error.msg(),
+                error.details());
+  }
+  txn.put(attachment_key(attachment.key), record);
 }
 
 std::optional<Attachment> get_attachment(const Txn& txn, const AttachmentKey& key) {
@@ -139,11 +161,23 @@ std::optional<Attachment> get_attachment(const Txn& txn, const AttachmentKey& ke
 bool erase_attachment(Txn& txn, const AttachmentKey& key) { return txn.erase(attachment_key(key)); }
 
 void scan_attachments(const Txn& txn, const std::string& network,
-                      const std::function<bool(const Attachment&)>& visit) {
+                      const std::function<bool(const Attachment&)>& visit,
+                      const std::function<void(const Error&)>& unreadable) {
   std::string prefix = schema::table(schema::kAttachment);
   if (!network.empty()) prefix.append(network).push_back('\0');
-  txn.scan(prefix, "", [&visit](std::string_view key, std::string_view value) {
-    return visit(parse_record(key, value));
+  txn.scan(prefix, "", [&](std::string_view key, std::string_view value) {
+    std::optional<Attachment> attachment;
+    try {
+      attachment = parse_record(key, value);
+    } catch (const Error& error) {
+      if (unreadable) {
+        unreadable(error);
+      } else {
+        log_warning(error.msg());
+      }
+      return true;
+    }
+    return visit(*attachment);
   });
 }
 

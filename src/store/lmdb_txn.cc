@@ -89,13 +89,20 @@ std::optional<std::string_view> LmdbTxn::get(std::string_view key) const {
   return to_view(v);
 }
 
+size_t LmdbTxn::row_size(std::string_view key) const {
+  std::optional<std::string_view> value = get(key);
+  return value ? key.size() + value->size() : 0;
+}
+
 void LmdbTxn::put(std::string_view key, std::string_view value) {
+  if (keep_reserve_) growth_ += static_cast<int64_t>(key.size() + value.size() - row_size(key));
   MDB_val k = to_val(key);
   MDB_val v = to_val(value);
   check(mdb_put(txn_, dbi_, &k, &v, 0), "write");
 }
 
 bool LmdbTxn::erase(std::string_view key) {
+  if (keep_reserve_) growth_ -= static_cast<int64_t>(row_size(key));
   MDB_val k = to_val(key);
   int rc = mdb_del(txn_, dbi_, &k, nullptr);
   if (rc == MDB_NOTFOUND) return false;
@@ -125,6 +132,7 @@ void LmdbTxn::scan(
 }
 
 bool LmdbTxn::commit() {
+  if (keep_reserve_ && growth_ > 0) check(ENOSPC, "commit to");
   int rc = mdb_txn_commit(std::exchange(txn_, nullptr));
   if (rc == MDB_MAP_FULL) return false;
   if (rc == EIO && is_full(path_)) rc = ENOSPC;

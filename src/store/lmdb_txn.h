@@ -4,6 +4,7 @@
 
 #include <lmdb.h>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -41,6 +42,9 @@ class LmdbTxn : public Txn {
             const std::function<bool(std::string_view key, std::string_view value)>& visit)
       const override;
 
+  // The disk has no room left but the reserve, which is for transactions that give room back: one
+  // whose rows grow in sum is refused by commit(). To be called before the first change.
+  void keep_reserve() { keep_reserve_ = true; }
   // Ends the transaction; false when the map was full.
   bool commit();
   // True when a step met the full map, whatever `work` made of it.
@@ -49,12 +53,15 @@ class LmdbTxn : public Txn {
  private:
   void check(int rc, const char* verb) const;
   std::string_view to_view(const MDB_val& val) const;
+  size_t row_size(std::string_view key) const;
 
   MDB_txn* txn_;
   MDB_dbi dbi_;
   Store::File file_;
   const std::string& path_;
   size_t map_size_;
+  bool keep_reserve_ = false;
+  int64_t growth_ = 0;  // bytes that the rows grew by; only counted to keep the reserve
   mutable bool map_full_ = false;
 };
 

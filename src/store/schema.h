@@ -3,8 +3,8 @@
 //
 // FORMAT, version 1. Each file is one LMDB environment (MDB_NOSUBDIR) with everything in its
 // unnamed database. The first byte of a key says which table it belongs to; numbers in keys and
-// packed values are big-endian, so that bytewise order is numeric order. Addresses take 16 bytes in
-// both families (IPv4 in the last four).
+// packed values are big-endian, so that bytewise order is numeric order. An address in a key is its
+// family (4 or 6) and 16 bytes (IPv4 in the last four).
 //
 // Both files:
 //   M                                    "railcni <state|pools> <schema version>"
@@ -15,15 +15,28 @@
 //   D device                             owner ("network/containerID/ifname")
 //   N                                    u32, the next pool id
 //   P pool \0 subnet                     PoolState, packed (ipam/pool_state.h)
-//   L u32 pool id, address               'L' owner      leased
+//   L address                            u32 pool id, and one of
+//                                        'L' owner      leased
 //                                        'R' u64 seq    released, resting
 //                                        'Q' i64 until  quarantined
 //   F u32 pool id, u64 seq               address: the resting ones in the order of their release
 //   Q u32 pool id, i64 until, address    (empty): the quarantined ones in the order of expiry
-//   B u32 pool id, u8 level, page number 512 bytes of bitmap (ipam/bitmap.h)
+//   B family, u8 level, page number      512 bytes of bitmap (ipam/bitmap.h)
+//   G                                    u64, how many addresses were forgotten so far
 //
-// A pool's state is keyed by its name and its subnet: two networks that bring the same inline pool
-// share its addresses, and a pool whose subnet changes starts afresh while old leases last.
+// Lease table and bitmap know addresses, not pools: an address is leased at most once in a file,
+// whatever pools name it, because it has one row. What is a pool's own is its cursor, its queues
+// and its counters, which are keyed by its name and its subnet: two networks that bring the same
+// inline pool share them, and a pool whose subnet changes starts afresh, around the leases that
+// last. A resting or expired address belongs to the pool that gave it last, and another pool that
+// has it in its ranges may take it from there. Tenants that use the same addresses twice need a
+// dataDir each.
+//
+// G counts the changes after which an address may be found as new again. A pool remembers the
+// count at which its ranges had no new address left, and does not search them before it changes.
+//
+// Rejected: a lease table and a bitmap per pool (two pools over one subnet, or one pool before and
+// after its subnet grew, give the same address).
 //
 // Rejected: one named database per table. Each would be a B-tree of its own, so a transaction that
 // touches six tables copies and writes six leaf pages, six roots' records and the main database's
@@ -31,15 +44,17 @@
 // one or two leaf pages. Also rejected: JSON for the lease tables (four times the size, and a parse
 // for each look-up), and a lease table keyed by text (10.0.0.10 sorts before 10.0.0.9).
 //
-// Sizes on disk, measured: a new file takes 12 KiB (and its lock file 68 KiB), 10 attachments with
+// Sizes on disk, measured: a new file uses 12 KiB (and its lock file 68 KiB), 10 attachments with
 // records of 1.4 KiB and a lease each 72 KiB, 1000 of them 2.4 MiB. A million leases of one pool
 // with owners of 74 bytes, without attachments, take 198 MiB: pages that fill in order are split
 // in halves. The bitmap is 128 KiB of that. A resting address takes some 100 bytes, and at most
-// 65536 of one pool rest.
+// 65536 of one pool rest. Behind what it uses the state file keeps a reserve of 256 to 320 KiB
+// (LmdbStore::top_up_reserve()), so that a DEL has room on a full disk.
 #ifndef RAILCNI_SRC_STORE_SCHEMA_H_
 #define RAILCNI_SRC_STORE_SCHEMA_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -58,6 +73,7 @@ constexpr char kLease = 'L';
 constexpr char kRestQueue = 'F';
 constexpr char kQuarantineQueue = 'Q';
 constexpr char kBitmap = 'B';
+constexpr char kForgotten = 'G';
 
 // First byte of a lease row's value.
 constexpr char kLeased = 'L';
@@ -101,14 +117,29 @@ inline std::string pool_key(std::string_view name, const IpPrefix& subnet) {
 }
 
 constexpr size_t kPoolRowsSize = 1 + 4;
-constexpr size_t kAddressSize = 16;
-constexpr size_t kLeaseKeySize = kPoolRowsSize + kAddressSize;
+constexpr size_t kAddressSize = 1 + 16;
+constexpr size_t kLeaseKeySize = 1 + kAddressSize;
 constexpr size_t kRestKeySize = kPoolRowsSize + 8;
 constexpr size_t kQuarantineKeySize = kPoolRowsSize + 8 + kAddressSize;
-constexpr size_t kBitmapKeySize = kPoolRowsSize + 1 + 16;
+constexpr size_t kBitmapKeySize = 1 + 1 + 1 + 16;
 
-inline std::string lease_key(uint32_t pool_id, U128 address) {
-  std::string key = pool_rows(kLease, pool_id);
+inline void append(std::string& out, const IpAddress& address) {
+  out += static_cast<char>(address.family);
+  append(out, address.value);
+}
+
+// Nothing when there is no address at `offset`, up to the end.
+inline std::optional<IpAddress> address_at(std::string_view bytes, size_t offset) {
+  if (bytes.size() != offset + kAddressSize) return std::nullopt;
+  const auto family = static_cast<Family>(bytes[offset]);
+  if (family != Family::kV4 && family != Family::kV6) return std::nullopt;
+  const IpAddress address{family, number_at<U128>(bytes, offset + 1)};
+  if (family == Family::kV4 && address.value >> 32 != 0) return std::nullopt;
+  return address;
+}
+
+inline std::string lease_key(const IpAddress& address) {
+  std::string key = table(kLease);
   append(key, address);
   return key;
 }
@@ -120,15 +151,16 @@ inline std::string rest_key(uint32_t pool_id, uint64_t seq) {
 }
 
 // Times before the epoch do not occur; as an unsigned number they would sort last.
-inline std::string quarantine_key(uint32_t pool_id, int64_t until, U128 address) {
+inline std::string quarantine_key(uint32_t pool_id, int64_t until, const IpAddress& address) {
   std::string key = pool_rows(kQuarantineQueue, pool_id);
   append(key, static_cast<uint64_t>(until));
   append(key, address);
   return key;
 }
 
-inline std::string bitmap_key(uint32_t pool_id, uint8_t level, U128 page) {
-  std::string key = pool_rows(kBitmap, pool_id);
+inline std::string bitmap_key(Family family, uint8_t level, U128 page) {
+  std::string key = table(kBitmap);
+  key += static_cast<char>(family);
   append(key, level);
   append(key, page);
   return key;

@@ -65,6 +65,7 @@ class LmdbStore : public Store {
   void check_file();
   void check_meta();
   void extend_file();
+  bool top_up_reserve();
 
   File file_;
   std::string path_;
@@ -149,6 +150,36 @@ void LmdbStore::extend_file() {
   if (ftruncate(fd, static_cast<off_t>(map_size_)) != 0) {
     throw_errno(Code::kIoFailure, "cannot extend the store " + path_, errno);
   }
+}
+
+// LMDB writes a changed page to another place, so a DEL needs blocks before it gives any back. The
+// state file therefore has blocks for kReservePages behind its last page, got before a transaction
+// that may use them up; false when the disk has none left, and then only what makes the state
+// smaller is committed (LmdbTxn::keep_reserve()). Some ten pages are what a DEL takes, and LMDB
+// has them back for the next but one.
+//
+// All blocks from the start of the file are got, holes among its used pages included, so that
+// their number alone says whether there are enough.
+bool LmdbStore::top_up_reserve() {
+  constexpr size_t kReservePages = 64;
+  constexpr size_t kStepPages = 16;  // so that not every transaction has to
+  if (file_ != File::kState) return true;
+  int fd = -1;
+  struct stat file_info;
+  MDB_envinfo info;
+  MDB_stat stat;
+  mdb_env_get_fd(env_, &fd);
+  mdb_env_info(env_, &info);
+  mdb_env_stat(env_, &stat);
+  if (fstat(fd, &file_info) != 0) return true;
+  const size_t wanted = (info.me_last_pgno + 1 + kReservePages) * stat.ms_psize;
+  if (static_cast<size_t>(file_info.st_blocks) * 512 >= wanted) return true;
+  auto get = [fd](size_t size) {
+    return fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0;
+  };
+  if (get(wanted + kStepPages * stat.ms_psize) || get(wanted)) return true;
+  // A filesystem that cannot do it gives no guarantees, and is used without.
+  return errno != ENOSPC && errno != EDQUOT;
 }
 
 // The key 'M' says whose file this is and of which schema. A file without any key is one whose
@@ -238,9 +269,13 @@ void LmdbStore::write(const std::function<void(Txn&)>& work) {
         ~Count() { --n; }
       } count{++open_txns_};
       extend_file();
+      if (!top_up_reserve()) txn.keep_reserve();
       try {
         work(txn);
-        if (!txn.map_full() && txn.commit()) return;
+        if (!txn.map_full() && txn.commit()) {
+          top_up_reserve();  // a large one may have used it up, and a DEL may be the next
+          return;
+        }
       } catch (const MapFull&) {
         // Falls through to the growing, after the transaction has ended.
       }

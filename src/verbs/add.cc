@@ -4,88 +4,106 @@
 
 #include "railcni/addressing.h"
 #include "railcni/error.h"
-#include "railcni/ipam.h"
 #include "railcni/log.h"
+#include "railcni/probe.h"
+#include "railcni/routing.h"
+#include "src/verbs/leases.h"
 #include "src/verbs/pool_request.h"
 #include "src/verbs/session.h"
 
 namespace railcni {
 namespace {
 
-// What the leases mean for the Pod: addresses, and routes by their pools.
-struct Addressing {
-  std::vector<Lease> leases;
-  Candidates candidates;
-
-  const Pool& pool_of(const Lease& lease) const {
-    for (const auto* pools : {&candidates.ipv4, &candidates.ipv6}) {
-      for (const Pool& pool : *pools) {
-        if (pool.name == lease.pool && pool.contains(lease.address.address)) return pool;
-      }
-    }
-    throw Error(Code::kStoreDamaged, "lease " + lease.address.to_string() + " has no pool");
-  }
-};
-
-// Chooses pools and leases addresses inside the record's transaction: applying pools takes the same
-// write lock, so no pool can shrink between choice and lease.
-Addressing lease_addresses(Txn& txn, Store* pools, const PoolRequest& request,
-                           const NetworkConfig& config, const AttachmentKey& owner, int64_t now) {
-  Addressing addressing;
-  if (!config.ipam.enabled) return addressing;
-  if (pools != nullptr) {
-    pools->read(
-        [&](const Txn& snapshot) { addressing.candidates = select_pools(&snapshot, request); });
-  } else {
-    addressing.candidates = select_pools(nullptr, request);
-  }
-  if (addressing.candidates.empty()) {
-    if (config.ipam.required) {
-      throw Error(Code::kInvalidConfig,
-                  "no pool: name some in ippools, or mark an applied pool as default");
-    }
-    log_info("no pool is named and none is a default one: the interface gets no address");
-    return addressing;
-  }
-  addressing.leases = allocate(txn, addressing.candidates, request.requested, owner, now);
-  return addressing;
-}
+// How many addresses are tried when others turn out to be in use.
+constexpr int kConflictTries = 3;
+// How long an address that somebody else has is not offered again, in seconds.
+constexpr int64_t kQuarantine = 600;
 
 class Add {
  public:
   explicit Add(const Request& request)
       : request_(request),
         config_(read_config(request, backend_types())),
+        chained_(config_.cni_type.empty()),
         session_{StorePaths::from_data_dir(config_.data_dir), nullptr, {}, {}},
         backend_(make_backend(config_.cni_type)),
         pool_request_(make_pool_request(request, config_)) {
     backend_->configure(config_);
+    if (chained_) read_previous();
   }
 
   Result run();
 
  private:
+  void read_previous();
   void open_pod();
-  // The result of an earlier ADD of the same attachment that still stands; what does not stand is
-  // undone.
   std::optional<Result> settled_before();
+  void plan();
   void record();
   void record_once();
+  void plan_around(Attachment& attachment);
+  void choose_mac(Attachment& attachment) const;
   Result execute();
-  void add_addresses(Result& result);
+  void prepare_pod(const LinkInfo& link);
+  void avoid_conflicts(LinkInfo& link);
+  void replace_leases(const std::vector<Conflict>& conflicts, bool last);
+  void lay_routes(const LinkInfo& link);
+  void probe_gateways(const LinkInfo& link);
+  Result make_result(const LinkInfo& link) const;
 
   const Request& request_;
   const NetworkConfig config_;
+  const bool chained_;
   Session session_;
   std::unique_ptr<Backend> backend_;
   PoolRequest pool_request_;
   std::unique_ptr<Store> pools_;
   std::optional<Netns> pod_netns_;
   std::optional<RouteSocket> pod_;
+  std::optional<Prober> prober_;
+
   LinkPlan plan_;
+  NamespaceView pod_view_;
+  Result previous_;  // of the plugin before us, when chained
   Addressing addressing_;
+  std::vector<ResultIp> ips_;
+  std::vector<ResultRoute> routes_;  // that are wanted
+  RoutingPlan routing_;
   Attachment attachment_;
 };
+
+// The addresses and routes that the plugin before us has given to this interface.
+void Add::read_previous() {
+  previous_ = Result::from_json(config_.prev_result, "prevResult");
+  for (const ResultIp& ip : previous_.ips) {
+    const size_t count = previous_.interfaces.size();
+    if (ip.interface && *ip.interface >= 0 && static_cast<size_t>(*ip.interface) < count) {
+      const ResultInterface& owner = previous_.interfaces[static_cast<size_t>(*ip.interface)];
+      if (owner.sandbox.empty() || owner.name != request_.ifname) continue;
+    }
+    ips_.push_back(ip);
+  }
+  routes_ = previous_.routes;
+  // Bridges may have a gateway without a route by it; the rail's table wants one.
+  for (const ResultIp& ip : ips_) {
+    const IpPrefix everything{{ip.address.family(), 0}, 0};
+    const auto is_default = [&](const ResultRoute& route) { return route.dst == everything; };
+    if (!ip.gateway || std::any_of(routes_.begin(), routes_.end(), is_default)) continue;
+    ResultRoute route;
+    route.dst = everything;
+    route.gw = ip.gateway;
+    routes_.push_back(route);
+  }
+  // A route without gateway goes by the interface itself; its family's default one is what Go
+  // plugins mean by a missing gw.
+  for (ResultRoute& route : routes_) {
+    for (const ResultIp& ip : ips_) {
+      if (!route.gw && ip.gateway && ip.address.family() == route.dst.family()) {
+        route.gw = ip.gateway;
+      }
+    }
+  }
+}
 
 void Add::open_pod() {
   pod_netns_ = Netns::open(request_.netns);
@@ -97,6 +115,8 @@ void Add::open_pod() {
   pod_netns_->run([this] { pod_.emplace(); });
 }
 
+// The result of an earlier ADD of the same attachment that still stands; what does not stand is
+// undone.
 std::optional<Result> Add::settled_before() {
   const std::optional<Attachment> earlier =
       find_attachment(*session_.state, attachment_key(request_));
@@ -115,24 +135,14 @@ std::optional<Result> Add::settled_before() {
 }
 
 Result Add::run() {
+  const AttachmentKey key = attachment_key(request_);
+  check_attachment_key(key);
   open_pod();
   session_.state = Store::open(Store::File::kState, session_.paths, Store::Mode::kCreate);
   pools_ = Store::open(Store::File::kPools, session_.paths, Store::Mode::kExisting);
-  const AttachmentKey key = attachment_key(request_);
-  check_attachment_key(key);
   const NamedLock lock = NamedLock::acquire(session_.paths, key.to_string(), kLockTimeout);
   if (auto result = settled_before()) return *result;
-
-  // Plan.
-  if (pod_->find_link(request_.ifname)) {
-    throw Error(Code::kInvalidConfig, "interface " + request_.ifname +
-                                          " already exists in the container; it is left as it is");
-  }
-  const PlanContext context{request_, config_, session_.host, *pod_};
-  plan_ = backend_->plan(context);
-  pool_request_.master = plan_.master;
-  pool_request_.master_addresses = plan_.master_addresses;
-
+  plan();
   record();
   try {
     Result result = execute();
@@ -150,6 +160,17 @@ Result Add::run() {
   }
 }
 
+void Add::plan() {
+  if (!chained_ && pod_->find_link(request_.ifname)) {
+    throw Error(Code::kInvalidConfig, "interface " + request_.ifname +
+                                          " already exists in the container; it is left as it is");
+  }
+  plan_ = backend_->plan({request_, config_, session_.host, *pod_});
+  pool_request_.master = plan_.master;
+  pool_request_.master_addresses = plan_.master_addresses;
+  pod_view_ = view_namespace(*pod_);
+}
+
 void Add::record() {
   try {
     record_once();
@@ -164,72 +185,265 @@ void Add::record() {
 
 void Add::record_once() {
   session_.state->write([this](Txn& txn) {
-    const AttachmentKey key = attachment_key(request_);
-    const int64_t now = time(nullptr);
-    addressing_ = lease_addresses(txn, pools_.get(), pool_request_, config_, key, now);
+    Attachment attachment;
+    attachment.key = attachment_key(request_);
+    attachment.netns_path = request_.netns;
+    attachment.netns = pod_netns_->id();
+    attachment.cni_type = config_.cni_type;
+    attachment.pod_namespace = request_.arg("K8S_POD_NAMESPACE");
+    attachment.pod_name = request_.arg("K8S_POD_NAME");
+    attachment.created = time(nullptr);
+    attachment.devices = plan_.devices;
+    attachment.link = plan_.link;
     for (const std::string& device : plan_.devices) {
-      if (const auto other = claim_device(txn, device, key)) {
+      if (const auto other = claim_device(txn, device, attachment.key)) {
         throw Error(Code::kTryAgainLater,
                     "device " + device + " is in use by attachment " + other->to_string());
       }
     }
-    attachment_ = Attachment{};
-    attachment_.key = key;
-    attachment_.netns_path = request_.netns;
-    attachment_.netns = pod_netns_->id();
-    attachment_.cni_type = config_.cni_type;
-    attachment_.pod_namespace = request_.arg("K8S_POD_NAMESPACE");
-    attachment_.pod_name = request_.arg("K8S_POD_NAME");
-    attachment_.created = now;
-    attachment_.devices = plan_.devices;
-    attachment_.leases = addressing_.leases;
-    attachment_.link = plan_.link;
-    put_attachment(txn, attachment_);
+    if (!chained_) {
+      addressing_ = lease_addresses(txn, pools_.get(), pool_request_, config_.ipam, attachment.key,
+                                    attachment.created);
+      attachment.leases = addressing_.leases;
+    }
+    plan_around(attachment);
+    put_attachment(txn, attachment);
+    attachment_ = std::move(attachment);
   });
 }
 
+// What follows from the addresses: routing, and a MAC that is made of one.
+void Add::plan_around(Attachment& attachment) {
+  if (!chained_) {
+    ips_ = addressing_.ips();
+    routes_ = addressing_.routes();
+  }
+  routing_ = plan_routing({config_.coordinator, request_.ifname, request_.container_id, ips_,
+                           routes_, chained_, pod_view_, session_.host,
+                           plan_.link.find("mtu") != nullptr
+                               ? static_cast<uint32_t>(plan_.link.at("mtu").as_uint())
+                               : 0});
+  attachment.routing = routing_.to_json();
+  choose_mac(attachment);
+  // RFC 8200, section 5: IPv6 needs 1280 bytes; the kernel refuses addresses below.
+  const Json* mtu = attachment.link.find("mtu");
+  for (const ResultIp& ip : ips_) {
+    if (mtu == nullptr || ip.address.family() != Family::kV6 || mtu->as_int() >= 1280) continue;
+    throw Error(Code::kInvalidConfig, "mtu " + mtu->dump() + ": an IPv6 address (" +
+                                          ip.address.to_string() + ") needs at least 1280");
+  }
+}
+
+void Add::choose_mac(Attachment& attachment) const {
+  const CoordinatorConfig& config = config_.coordinator;
+  if (!config.mac_prefix || config.mode == CoordinatorConfig::Mode::kDisabled) return;
+  for (const ResultIp& ip : ips_) {
+    if (ip.address.family() != Family::kV4) continue;
+    if (plan_.mac_is_fixed) {
+      throw Error(Code::kInvalidConfig,
+                  "coordinator.podMACPrefix: the MAC of this interface cannot be chosen");
+    }
+    const auto bytes = ip.address.address.bytes();
+    const HwAddress mac = {
+        (*config.mac_prefix)[0], (*config.mac_prefix)[1], bytes[0], bytes[1], bytes[2], bytes[3]};
+    attachment.link["mac"] = to_string(mac);
+    return;
+  }
+  throw Error(Code::kInvalidConfig,
+              "coordinator.podMACPrefix needs an IPv4 address, and this interface has none");
+}
+
 Result Add::execute() {
-  std::optional<NamedLock> lock;
+  NamedLock lock;
   if (!plan_.lock.empty()) {
     lock = NamedLock::acquire(session_.paths, plan_.lock, kLockTimeout);
   }
-  const PlanContext context{request_, config_, session_.host, *pod_};
-  const LinkInfo link = backend_->attach(context, *pod_netns_, attachment_.link);
-  lock.reset();
-
-  Result result;
-  result.dns = config_.dns;
-  ResultInterface interface;
-  interface.name = link.name;
-  interface.mac = to_string(link.address);
-  interface.mtu = link.mtu;
-  interface.sandbox = request_.netns;
-  result.interfaces.push_back(std::move(interface));
-  add_addresses(result);
-  configure_link(*pod_, *pod_netns_, link, result.ips, result.routes);
-  return result;
+  LinkInfo link =
+      backend_->attach({request_, config_, session_.host, *pod_}, *pod_netns_, attachment_.link);
+  lock = NamedLock();
+  prepare_pod(link);
+  prober_.emplace(*pod_, link);
+  avoid_conflicts(link);
+  lay_routes(link);
+  probe_gateways(link);
+  return make_result(link);
 }
 
-void Add::add_addresses(Result& result) {
-  for (const Lease& lease : addressing_.leases) {
-    const Pool& pool = addressing_.pool_of(lease);
-    result.ips.push_back({lease.address, pool.gateway, 0});
-    const Family family = pool.family();
-    std::vector<ResultRoute> routes;
-    if (pool.gateway && !has_default_route(*pod_, family)) {
-      // The Pod's first interface keeps the default route: the cluster's traffic goes there.
-      routes.push_back({{{family, 0}, 0}, pool.gateway, {}, {}, {}, {}, {}});
-    }
-    for (const PoolRoute& route : pool.routes) {
-      routes.push_back({route.to, route.via, {}, {}, {}, {}, {}});
-    }
-    // Several addresses of one pool (requested ones) bring its routes once.
-    for (const ResultRoute& route : routes) {
-      if (std::find(result.routes.begin(), result.routes.end(), route) == result.routes.end()) {
-        result.routes.push_back(route);
-      }
+void Add::prepare_pod(const LinkInfo& link) {
+  std::vector<LinkSysctl> sysctls;
+  if (!chained_) sysctls = address_sysctls(link.name, ips_);
+  const CoordinatorConfig& config = config_.coordinator;
+  if (config.present && config.mode != CoordinatorConfig::Mode::kDisabled &&
+      config.rp_filter >= 0) {
+    // The larger of "all" and the interface's own counts; "default" is for interfaces to come.
+    for (const std::string& name : {std::string("all"), std::string("default"), link.name}) {
+      sysctls.push_back({"ipv4", name, "rp_filter", std::to_string(config.rp_filter)});
     }
   }
+  pod_netns_->run([&sysctls] { write_sysctls(sysctls); });
+}
+
+// Asks the link before an address is used whether somebody else has it.
+void Add::avoid_conflicts(LinkInfo& link) {
+  const CoordinatorConfig& config = config_.coordinator;
+  if (!config.detect_ip_conflict || config.mode == CoordinatorConfig::Mode::kDisabled) return;
+  if (!chained_) pod_->send(link_up_message(link.index, true), "set " + link.name + " up");
+  std::vector<IpAddress> unknown;
+  for (const ResultIp& ip : ips_) unknown.push_back(ip.address.address);
+  for (int tries = 1;; ++tries) {
+    std::vector<Conflict> conflicts;
+    pod_netns_->run([&] { conflicts = prober_->find_conflicts(unknown); });
+    if (conflicts.empty()) return;
+    const bool last = tries == kConflictTries || chained_ || !pool_request_.requested.empty();
+    std::string msg = "address " + conflicts.front().address.to_string() + " is in use by " +
+                      (conflicts.front().owner.empty() ? std::string("another host")
+                                                       : to_string(conflicts.front().owner));
+    log_warning(msg);
+    const std::vector<Lease> before = attachment_.leases;
+    try {
+      if (!chained_) replace_leases(conflicts, last);
+    } catch (const Error& error) {
+      throw error.with_context(msg);
+    }
+    if (last) throw Error(Code::kTryAgainLater, msg);
+    unknown.clear();
+    for (const Lease& lease : attachment_.leases) {
+      if (std::find(before.begin(), before.end(), lease) == before.end()) {
+        unknown.push_back(lease.address.address);
+      }
+    }
+    if (const Json* mac = attachment_.link.find("mac"); mac != nullptr) {
+      link.address = parse_hw_address(mac->as_string()).value();
+      pod_->send(hw_address_message(link.index, link.address), "set the MAC of " + link.name);
+      prober_.emplace(*pod_, link);
+    }
+  }
+}
+
+// Puts the addresses that others have into quarantine and leases new ones in their place; after the
+// `last` try, none.
+void Add::replace_leases(const std::vector<Conflict>& conflicts, bool last) {
+  const auto in_conflict = [&conflicts](const Lease& lease) {
+    return std::any_of(conflicts.begin(), conflicts.end(), [&lease](const Conflict& conflict) {
+      return conflict.address == lease.address.address;
+    });
+  };
+  const Attachment before = attachment_;
+  const auto give_up = [&](Txn& txn, Attachment& attachment) {
+    const int64_t now = time(nullptr);
+    for (const Lease& lease : before.leases) {
+      if (in_conflict(lease)) quarantine(txn, lease, attachment.key, now + kQuarantine);
+    }
+    std::erase_if(attachment.leases, in_conflict);
+  };
+  if (!last) {
+    try {
+      session_.state->write([&](Txn& txn) {
+        Attachment attachment = before;
+        give_up(txn, attachment);
+        Candidates candidates;
+        for (const Lease& lease : before.leases) {
+          if (!in_conflict(lease)) continue;
+          const bool v4 = lease.address.family() == Family::kV4;
+          (v4 ? candidates.ipv4 : candidates.ipv6) =
+              v4 ? addressing_.candidates.ipv4 : addressing_.candidates.ipv6;
+        }
+        for (Lease& lease : allocate(txn, candidates, {}, attachment.key, time(nullptr))) {
+          attachment.leases.push_back(std::move(lease));
+        }
+        addressing_.leases = attachment.leases;
+        plan_around(attachment);
+        put_attachment(txn, attachment);
+        attachment_ = std::move(attachment);
+      });
+      return;
+    } catch (const Error&) {
+      // No other address: what is known to be in use must stay in quarantine all the same.
+      replace_leases(conflicts, true);
+      throw;
+    }
+  }
+  session_.state->write([&](Txn& txn) {
+    Attachment attachment = before;
+    give_up(txn, attachment);
+    put_attachment(txn, attachment);
+    attachment_ = std::move(attachment);
+  });
+}
+
+void Add::lay_routes(const LinkInfo& link) {
+  if (routing_.host_table != 0 || routing_.veth) {
+    const NamedLock lock =
+        NamedLock::acquire(session_.paths, host_rule_lock(routing_.host_table), kLockTimeout);
+    apply_host_routing(session_.host, pod_netns_->fd(), routing_);
+  }
+  NetlinkBatch batch;
+  const CoordinatorConfig& config = config_.coordinator;
+  if (config.tx_queue_length != 0 && config.mode != CoordinatorConfig::Mode::kDisabled) {
+    batch.add(tx_queue_length_message(link.index, config.tx_queue_length),
+              "set the transmit queue length of " + link.name);
+  }
+  if (!chained_) add_addresses(link, ips_, batch);
+  const std::vector<size_t> positions = add_pod_routing(*pod_, routing_, batch);
+  drop_existing(routing_, positions, pod_->send(batch));
+  attachment_.routing = routing_.to_json();
+}
+
+void Add::probe_gateways(const LinkInfo& link) {
+  const CoordinatorConfig& config = config_.coordinator;
+  const bool enabled = config.mode != CoordinatorConfig::Mode::kDisabled;
+  std::vector<IpAddress> sources;
+  std::vector<IpAddress> gateways;
+  for (const ResultIp& ip : ips_) {
+    sources.push_back(ip.address.address);
+    if (ip.gateway) gateways.push_back(*ip.gateway);
+  }
+  if (enabled && config.detect_gateway) {
+    std::vector<IpAddress> silent;
+    pod_netns_->run([&] { silent = prober_->find_silent_gateways(sources, gateways); });
+    if (!silent.empty()) {
+      throw Error(Code::kTryAgainLater, "gateway " + silent.front().to_string() +
+                                            " is unreachable from " + link.name +
+                                            ": it answers no request");
+    }
+  }
+  // Without probes the kernel announces by arp_notify and ndisc_notify. An interface that was up
+  // before its addresses came has to be announced here.
+  if (enabled && config.detect_ip_conflict) {
+    pod_netns_->run([&] { prober_->announce(sources); });
+  }
+}
+
+Result Add::make_result(const LinkInfo& link) const {
+  if (!chained_) {
+    Result result;
+    result.dns = config_.dns;
+    ResultInterface interface;
+    interface.name = link.name;
+    interface.mac = to_string(link.address);
+    interface.mtu = link.mtu;
+    interface.sandbox = request_.netns;
+    result.interfaces.push_back(std::move(interface));
+    result.ips = ips_;
+    result.routes = result_routes(routing_, link.name);
+    return result;
+  }
+  Result result = previous_;
+  for (ResultInterface& interface : result.interfaces) {
+    if (interface.name == link.name && !interface.sandbox.empty()) {
+      interface.mac = to_string(link.address);
+    }
+  }
+  // A default route that has left table main is in the rail's own.
+  std::erase_if(result.routes, [this, &link](const ResultRoute& route) {
+    return std::any_of(routing_.removed.begin(), routing_.removed.end(), [&](const auto& removed) {
+      return removed.link == link.name && removed.route.destination == route.dst;
+    });
+  });
+  for (ResultRoute& route : result_routes(routing_, link.name)) {
+    result.routes.push_back(std::move(route));
+  }
+  return result;
 }
 
 }  // namespace

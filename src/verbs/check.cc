@@ -7,6 +7,7 @@
 #include "railcni/addressing.h"
 #include "railcni/error.h"
 #include "railcni/ipam.h"
+#include "railcni/routing.h"
 #include "src/verbs/session.h"
 
 namespace railcni {
@@ -74,7 +75,8 @@ void check(const Request& request) {
   backend->check(session.host, *link, attachment);
   check_mac(*link, previous);
   const Result result = Result::from_json(attachment.result, "the recorded result");
-  check_addressing(*pod, *link, result.ips, result.routes);
+  if (!attachment.cni_type.empty()) check_addresses(*pod, *link, result.ips);
+  check_routing(*pod, RoutingPlan::from_json(attachment.routing));
 }
 
 }  // namespace railcni

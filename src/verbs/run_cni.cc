@@ -76,12 +76,21 @@ std::string reply_version(const Json& config) {
 }
 
 void start_log(const Request& request) {
-  const CommonConfig common = read_common_config(request.config);
+  CommonConfig common = read_common_config(request.config);
   std::string prefix = std::string(verb_name(request.verb)) + " " + common.name;
   if (!request.container_id.empty()) {
     prefix += "/" + request.container_id.substr(0, 12) + "/" + request.ifname;
   }
-  open_log(common.log_level, common.log_file, prefix + ": ");
+  prefix += ": ";
+  try {
+    read_log_config(request.config, common);
+    open_log(common.log_level, common.log_file, prefix);
+  } catch (const Error& error) {
+    if (request.verb != Verb::kDel && request.verb != Verb::kGc) throw;
+    // A log that cannot be opened must not keep a Pod from going.
+    open_log(LogLevel::kWarning, "", prefix);
+    log_warning(error.msg());
+  }
 }
 
 std::string serve(Request& request, std::string& version) {
@@ -129,7 +138,10 @@ int run_cni() {
     // VERSION must not wait for stdin, which may stay open for ever.
     const std::string output =
         request.verb == Verb::kVersion ? version_document() : serve(request, version);
-    return write_out(output) ? 0 : 1;
+    if (write_out(output)) return 0;
+    // The runtime takes this ADD for failed, so it must be.
+    if (request.verb == Verb::kAdd) del(request);
+    return 1;
   } catch (const Error& error) {
     return print_error(error, version);
   } catch (const std::exception& error) {

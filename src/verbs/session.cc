@@ -3,6 +3,7 @@
 #include "railcni/error.h"
 #include "railcni/ipam.h"
 #include "railcni/log.h"
+#include "railcni/routing.h"
 
 namespace railcni {
 namespace {
@@ -17,10 +18,24 @@ std::optional<Netns> find_pod(Session& session, const Attachment& attachment,
   return session.census.find(attachment.netns, attachment.netns_path);
 }
 
+void undo_all_routing(Session& session, RouteSocket* pod, const Attachment& attachment) {
+  const RoutingPlan plan = RoutingPlan::from_json(attachment.routing);
+  NamedLock lock;
+  if (plan.host_table != 0 || plan.veth) {
+    lock = NamedLock::acquire(session.paths, host_rule_lock(plan.host_table), kLockTimeout);
+  }
+  // A link that we made goes with the detach.
+  undo_routing(session.host, pod, plan, attachment.cni_type.empty() ? "" : attachment.key.ifname);
+}
+
 }  // namespace
 
 AttachmentKey attachment_key(const Request& request) {
-  return {request.config.at("name").as_string(), request.container_id, request.ifname};
+  const Json* type = request.config.find("cniType");
+  const bool chained =
+      type == nullptr || type->is_null() || (type->is_string() && type->as_string().empty());
+  return {request.config.at("name").as_string(), request.container_id, request.ifname,
+          chained ? "chained" : ""};
 }
 
 std::optional<Attachment> find_attachment(Store& state, const AttachmentKey& key) {
@@ -37,14 +52,22 @@ void undo(Session& session, const Attachment& attachment, const std::string& pat
         "attachment " + attachment.key.to_string() +
             " was made by a backend that this railcni does not have: " + attachment.cni_type);
   }
+  std::optional<RouteSocket> pod;
   if (const auto netns = find_pod(session, attachment, path_hint)) {
-    std::optional<RouteSocket> pod;
     netns->run([&pod] { pod.emplace(); });
-    backend->detach(session.host, &*pod, attachment);
   } else {
     log_info("the network namespace of " + attachment.key.to_string() + " is gone");
-    backend->detach(session.host, nullptr, attachment);
   }
+  RouteSocket* const pod_socket = pod ? &*pod : nullptr;
+  // What is left of the routing must not keep the link.
+  std::optional<Error> routing_error;
+  try {
+    undo_all_routing(session, pod_socket, attachment);
+  } catch (const Error& error) {
+    routing_error = error;
+  }
+  backend->detach(session.host, pod_socket, attachment);
+  if (routing_error) throw *routing_error;
   session.state->write([&attachment](Txn& txn) {
     release(txn, attachment.leases, attachment.key);
     for (const std::string& device : attachment.devices) {

@@ -1,5 +1,7 @@
 // The IPAM through the whole program: pools of documents, selection, reclaim.
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <thread>
 
 #include "tests/netns/world.h"
 
@@ -240,4 +242,76 @@ TEST_CASE("no pool, no address: a link alone, when the configuration asks for no
   CHECK(addresses_of("net1", world.pod.path()).empty());
   CHECK(world.runtime.check(list, world.container).ok());
   CHECK(world.runtime.del(list, world.container).ok());
+}
+
+TEST_CASE("the DEL of a dead Pod leaves the Pod alone that got its namespace's inode") {
+  enter_sandbox();
+  World world;
+  const Json list =
+      world.list(Json::object({{"ipam", Json::object({{"pools", Json::array({pool_v4()})}})}}));
+  // The kernel gives the inode of a dead namespace to the next one; a few tries make it sure.
+  for (int round = 0; round < 5; ++round) {
+    Pod dead("dead");
+    const Container gone{.id = "gone" + std::to_string(round), .netns = dead.path()};
+    REQUIRE(world.runtime.add(list, gone).ok());
+    dead.destroy();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    Pod heir("heir");
+    Container alive{.id = "alive", .netns = heir.path()};
+    REQUIRE(world.runtime.add(list, alive).ok());
+    Container without_netns = gone;
+    without_netns.netns = "";
+    CHECK(world.runtime.del(list, without_netns).ok());
+    CHECK_FALSE(link_of("net1", heir.path()).is_null());
+    CHECK(leased(world.dir).size() == 1);
+    CHECK(world.runtime.del(list, alive).ok());
+  }
+}
+
+TEST_CASE("a DEL works although its logging keys have become wrong") {
+  enter_sandbox();
+  World world;
+  Json list =
+      world.list(Json::object({{"ipam", Json::object({{"pools", Json::array({pool_v4()})}})}}));
+  REQUIRE(world.runtime.add(list, world.container).ok());
+  Json& plugin = list["plugins"].as_array()[0];
+  SECTION("no such folder") { plugin["logFile"] = "/nonexistent/x.log"; }
+  SECTION("no such level") { plugin["logLevel"] = "verbose"; }
+  SECTION("not even a string") { plugin["logLevel"] = 3; }
+  CHECK_FALSE(world.runtime.check(list, world.container).ok());
+  CHECK(world.runtime.del(list, world.container).ok());
+  CHECK(leased(world.dir).empty());
+}
+
+TEST_CASE("a FIFO in place of a namespace or a log keeps nobody waiting") {
+  enter_sandbox();
+  World world;
+  Json list =
+      world.list(Json::object({{"ipam", Json::object({{"pools", Json::array({pool_v4()})}})}}));
+  const std::string fifo = world.dir + "-fifo";
+  REQUIRE(run({.argv = {"/usr/bin/mkfifo", fifo}}).ok());
+  Container container = world.container;
+  container.netns = fifo;
+  CHECK(world.runtime.add(list, container).code() == 4);
+  REQUIRE(world.runtime.add(list, world.container).ok());
+  container.id = world.container.id;
+  list["plugins"].as_array()[0]["logFile"] = fifo;
+  CHECK(world.runtime.del(list, container).ok());
+  CHECK(leased(world.dir).empty());
+  CHECK(world.runtime.add(list, world.container).code() == 5);
+}
+
+TEST_CASE("an ADD whose result nobody can read is undone") {
+  enter_sandbox();
+  World world;
+  const Json list =
+      world.list(Json::object({{"ipam", Json::object({{"pools", Json::array({pool_v4()})}})}}));
+  const Outcome outcome =
+      run({.argv = {railcni_binary()},
+           .env = world.runtime.environment("ADD", world.container),
+           .stdin_text = Runtime::plugin_config(list, 0, world.container, nullptr).dump(),
+           .stdout_path = GENERATE("/dev/full", "-")});
+  CHECK(outcome.exit_code == 1);
+  CHECK(link_of("net1", world.pod.path()).is_null());
+  CHECK(leased(world.dir).empty());
 }

@@ -203,6 +203,15 @@ TEST_CASE("macvlan: what the plan can know is refused before anything changes") 
     world.plugin()["sriov"] = Json::object();
     world.require_refused(7, "sriov");
   }
+  SECTION("MTU too small for the pool's IPv6") {
+    world.plugin()["ipam"]["pools"].push_back(pool_v6());
+    world.block()["mtu"] = 1200;
+    world.require_refused(7, "1280");
+  }
+  SECTION("a name that the kernel would expand") {
+    world.container.ifname = "eth%d";
+    world.require_refused(4, "%");
+  }
   SECTION("VLAN id out of range") {
     world.block()["vlanID"] = 5000;
     world.require_refused(7, "macvlan.vlanID");
@@ -212,12 +221,15 @@ TEST_CASE("macvlan: what the plan can know is refused before anything changes") 
 TEST_CASE("macvlan: a failing kernel step undoes what was done before it") {
   enter_sandbox();
   World world;
+  ip("link add eth0 type veth peer name eth0-peer", world.pod.path());
+  ip("addr add 192.0.2.2/24 dev eth0", world.pod.path());
+  ip("link set eth0 up", world.pod.path());
+  ip("link set eth0-peer up", world.pod.path());
   // The kernel refuses a route whose gateway is on no connected subnet; nothing before it knows.
-  world.plugin()["ipam"]["pools"] = Json::array({Json::object(
-      {{"name", "p"},
-       {"subnet", "10.9.0.0/24"},
-       {"routes", Json::array({Json::object({{"to", "10.9.0.0/24"}, {"via", "10.9.0.1"}})})}})});
-  world.require_refused(100, "10.9.0.0/24");
+  world.plugin()["coordinator"] = Json::object(
+      {{"policyRoutes",
+        Json::array({Json::object({{"to", "10.99.0.0/16"}, {"via", "203.0.113.1"}})})}});
+  world.require_refused(100, "10.99.0.0/16");
 }
 
 TEST_CASE("macvlan: the Pod's first interface keeps the default route") {
@@ -233,8 +245,38 @@ TEST_CASE("macvlan: the Pod's first interface keeps the default route") {
   const Json routes = ip_json("route show default", world.pod.path());
   REQUIRE(routes.as_array().size() == 1);
   CHECK(routes.as_array()[0].at("dev").as_string() == "eth0");
-  CHECK(add.json.find("routes") == nullptr);
+  // What the result has are the routes of the rail's own table.
+  for (const Json& route : add.json.at("routes").as_array())
+    CHECK(route.at("table").as_int() == 101);
   CHECK(add.json.at("ips").as_array()[0].at("gateway").as_string() == "10.9.0.1");
+  CHECK(world.runtime.check(world.list, world.container).ok());
+  CHECK(world.runtime.del(world.list, world.container).ok());
+}
+
+TEST_CASE("macvlan: two rails with the same supernet route both come up") {
+  enter_sandbox();
+  World world;
+  const auto pool = [](const char* name, const char* subnet, const char* gateway) {
+    return Json::object(
+        {{"name", name},
+         {"subnet", subnet},
+         {"gateway", gateway},
+         {"routes", Json::array({Json::object({{"to", "172.16.0.0/16"}, {"via", gateway}})})}});
+  };
+  world.plugin()["ipam"]["pools"] = Json::array({pool("r1", "172.16.1.0/27", "172.16.1.1")});
+  REQUIRE(world.add().ok());
+  Json second = macvlan_list(world.dir, "rail0", pool("r2", "172.16.1.32/27", "172.16.1.33"));
+  second["name"] = "net-b";
+  Container other = world.container;
+  other.ifname = "net2";
+  const Call add = world.runtime.add(second, other);
+  INFO(add.describe());
+  REQUIRE(add.ok());
+  CHECK(world.runtime.check(second, other).ok());
+  const Json own = ip_json("route show table 102 172.16.0.0/16", world.pod.path());
+  REQUIRE(own.as_array().size() == 1);
+  CHECK(own.as_array()[0].at("gateway").as_string() == "172.16.1.33");
+  CHECK(world.runtime.del(second, other).ok());
   CHECK(world.runtime.check(world.list, world.container).ok());
   CHECK(world.runtime.del(world.list, world.container).ok());
 }

@@ -60,7 +60,7 @@ TEST_CASE("a read-only dataDir is an I/O error") {
 TEST_CASE("a full dataDir is an I/O error, at whatever size it is full") {
   enter_sandbox();
   World world;
-  for (int pages = 1; pages < 40; pages += 3) {
+  for (int pages = 1; pages < 140; pages += 4) {
     INFO(pages << " pages");
     mount_tmpfs(world.dir, ("size=" + std::to_string(pages * 4) + "k").c_str());
     const Call call = world.runtime.add(world.list, world.container);

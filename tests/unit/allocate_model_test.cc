@@ -18,19 +18,18 @@ using test::pool;
 using test::TempDir;
 
 TEST_CASE("the bitmap agrees with a set at every level", "[allocate]") {
-  Ipam ipam;
   std::mt19937_64 random(2);
-  for (int host_bits : {1, 8, 12, 13, 24, 25, 64, 127, 128}) {
+  for (int host_bits : {1, 8, 12, 13, 24, 25, 32, 64, 127, 128}) {
     CAPTURE(host_bits);
-    const int levels = bitmap_levels(host_bits);
+    Ipam ipam;
+    const Family family = host_bits <= 32 ? Family::kV4 : Family::kV6;
     const U128 last = host_bits == 128 ? ~U128{0} : (U128{1} << host_bits) - 1;
     std::set<U128> used;
     ipam.store().write([&](Txn& txn) {
-      uint32_t id = 1000 + static_cast<uint32_t>(host_bits);
       // Three pages in a row get full, elsewhere some bits are set.
       const U128 start = last < 20000 ? 0 : (last / 3) & ~U128{4095};
       for (U128 i = start; i <= std::min(last, start + 3 * 4096 - 1); ++i) {
-        bitmap_set(txn, id, levels, i);
+        bitmap_set(txn, {family, i});
         used.insert(i);
       }
       for (int step = 0; step < 400; ++step) {
@@ -38,22 +37,22 @@ TEST_CASE("the bitmap agrees with a set at every level", "[allocate]") {
         U128 near = std::min(last, start + random() % (3 * 4096 + 50));
         U128 at = random() % 3 == 0 ? any : near;
         if (random() % 2 == 0) {
-          bitmap_set(txn, id, levels, at);
+          bitmap_set(txn, {family, at});
           used.insert(at);
         } else {
-          bitmap_clear(txn, id, levels, at);
+          bitmap_clear(txn, {family, at});
           used.erase(at);
         }
         U128 from = random() % 2 == 0 ? start : near;
         U128 limit = random() % 4 == 0 ? std::min(last, from + random() % 9000) : last;
         U128 model = from;
         while (model < limit && used.count(model) > 0) ++model;
-        auto found = bitmap_next_clear(txn, id, levels, from, limit);
+        auto found = bitmap_next_clear(txn, {family, from}, {family, limit});
         if (used.count(model) > 0) {
           REQUIRE_FALSE(found);
         } else {
           REQUIRE(found);
-          REQUIRE(*found == model);
+          REQUIRE(*found == IpAddress{family, model});
         }
       }
     });
@@ -225,9 +224,40 @@ TEST_CASE("time of an allocation", "[.][bench]") {
     WARN(leases << " leases: allocate+commit " << add << " us, release+allocate+commit " << churn
                 << " us, fill " << fill << " us each; file " << info.st_blocks / 2 << " KiB");
   }
+  // 30,000 ranges of one address each: all new ones used, ten of them resting.
+  std::string ips;
+  for (int i = 0; i < 30000; ++i) {
+    ips += (i == 0 ? "\"" : ",\"") + IpAddress{Family::kV4, 0x0a000001 + U128(i) * 2}.to_string() +
+           "\"";
+  }
+  const std::string spec = R"({"subnet":"10.0.0.0/16","ips":[)" + ips + "]}";
+  std::vector<std::string> warnings;
+  auto start = Clock::now();
+  const Json json = Json::parse(spec);
+  double parse_json = us_since(start, 1);
+  start = Clock::now();
+  const Candidates singles{{parse_pool("singles", json, warnings)}, {}};
+  double parse = us_since(start, 1);
+  Ipam ipam;
+  start = Clock::now();
+  ipam.store().write([&](Txn& txn) {
+    for (int i = 0; i < 30000; ++i) {
+      auto leases = allocate(txn, singles, {}, who, 1);
+      if (i < 10) release(txn, leases, who);
+    }
+  });
+  double fill = us_since(start, 30000);
+  start = Clock::now();
+  ipam.store().write([&](Txn& txn) { allocate(txn, singles, {}, who, 1); });
+  double first = us_since(start, 1);
+  start = Clock::now();
+  ipam.store().write([&](Txn& txn) { allocate(txn, singles, {}, who, 1); });
+  WARN("30000 ranges: JSON " << parse_json << " us, parse_pool " << parse << " us, fill " << fill
+                             << " us each, resting " << first << " us, again " << us_since(start, 1)
+                             << " us");
   TempDir dir;
   test::open_state(dir);
-  auto start = Clock::now();
+  start = Clock::now();
   for (int i = 0; i < 500; ++i) test::open_state(dir);
   WARN("open+close " << us_since(start, 500) << " us");
 }

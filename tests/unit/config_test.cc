@@ -59,8 +59,28 @@ TEST_CASE("what callers add is not an unknown key") {
                      R"("cni.dev/attachments":[],"deviceID":"0000:01:00.1","pciBusID":"x")"));
 }
 
+TEST_CASE("dns has the specification's members") {
+  const NetworkConfig config =
+      read(kMacvlan +
+           R"(,"dns":{"nameservers":["10.0.0.10"],"domain":"a","search":["b"],"options":["c"]})");
+  CHECK(config.dns.dump() ==
+        R"({"nameservers":["10.0.0.10"],"domain":"a","search":["b"],"options":["c"]})");
+  for (const char* dns : {R"({"a":1})", R"({"nameservers":[[]]})", R"({"domain":{}})", "[]"}) {
+    INFO(dns);
+    CHECK_THROWS_AS(read(kMacvlan + ",\"dns\":" + dns), Error);
+  }
+}
+
+TEST_CASE("the specification's keys have their types") {
+  for (const char* keys : {R"(,"capabilities":[])", R"(,"ipMasq":"yes")"}) {
+    INFO(keys);
+    CHECK_THROWS_AS(read(kMacvlan + keys), Error);
+  }
+}
+
 TEST_CASE("cniType is needed and known") {
   CHECK_THROWS_WITH(read(""), Catch::Contains("cniType is missing"));
+  CHECK_NOTHROW(read(R"(,"prevResult":{})"));
   CHECK_THROWS_WITH(read(R"(,"cniType":"macvlam")"), Catch::Contains("did you mean \"macvlan\""));
   CHECK_THROWS_WITH(read(kMacvlan + R"(,"matchMasterSubnets":true)"),
                     Catch::Contains("did you mean \"matchMasterSubnet\""));
@@ -87,9 +107,11 @@ TEST_CASE("GC's list of valid attachments") {
 }
 
 TEST_CASE("the common part does not look at the rest") {
-  const CommonConfig common = read_common_config(
-      Json::parse(R"({"name":"n","dataDir":"/x","cniType":7,"nonsense":true,"logLevel":"debug"})"));
+  const Json json =
+      Json::parse(R"({"name":"n","dataDir":"/x","cniType":7,"nonsense":true,"logLevel":"debug"})");
+  CommonConfig common = read_common_config(json);
   CHECK(common.data_dir == "/x");
+  read_log_config(json, common);
   CHECK(common.log_level == LogLevel::kDebug);
   CHECK_THROWS_AS(read_common_config(Json::parse(R"({"dataDir":7})")), Error);
 }

@@ -25,18 +25,24 @@ TEST_CASE("the invariants are able to fail", "[allocate]") {
     });
     return lines;
   };
-  const U128 base = p.subnet.first().value;
+  auto address = [&p](unsigned n) { return IpAddress{Family::kV4, p.subnet.first().value + n}; };
   CHECK(after([](Txn& txn) { erase_attachment(txn, owner(2)); }) == 1);
-  CHECK(after([&](Txn& txn) { txn.erase(schema::lease_key(1, base + 3)); }) >= 2);
-  CHECK(after([&](Txn& txn) { txn.erase(schema::lease_key(1, base + 1)); }) >= 2);
-  CHECK(after([&](Txn& txn) { txn.erase(schema::bitmap_key(1, 0, 0)); }) == 1);
-  CHECK(after([](Txn& txn) { bitmap_set(txn, 1, 2, 4095); }) == 1);
-  CHECK(after([](Txn& txn) { bitmap_set(txn, 1, 2, 9000); }) == 1);
+  CHECK(after([&](Txn& txn) { txn.erase(schema::lease_key(address(3))); }) >= 2);
+  CHECK(after([&](Txn& txn) { txn.erase(schema::lease_key(address(1))); }) >= 2);
+  CHECK(after([&](Txn& txn) {
+          txn.erase(schema::bitmap_key(Family::kV4, 0, address(0).value >> 12));
+        }) == 1);
+  CHECK(after([&](Txn& txn) { bitmap_set(txn, address(4095)); }) == 1);
+  CHECK(after([&](Txn& txn) { bitmap_set(txn, address(9000)); }) == 1);
   CHECK(after([](Txn& txn) { txn.erase(schema::rest_key(1, 0)); }) == 1);
-  CHECK(after([](Txn& txn) { txn.put(schema::rest_key(1, 5), std::string(16, '\0')); }) == 1);
-  CHECK(after([&](Txn& txn) { txn.erase(schema::quarantine_key(1, 99999, base + 2)); }) == 1);
-  CHECK(after([&](Txn& txn) { txn.put(schema::lease_key(1, base + 3), "Lnet/other/net1"); }) >= 1);
-  CHECK(after([&](Txn& txn) { txn.put(schema::lease_key(7, base + 3), "Lnet/other/net1"); }) >= 1);
+  CHECK(after([](Txn& txn) { txn.put(schema::rest_key(1, 5), std::string(17, '\0')); }) == 1);
+  CHECK(after([&](Txn& txn) { txn.erase(schema::quarantine_key(1, 99999, address(2))); }) == 1);
+  CHECK(after([&](Txn& txn) {
+          txn.put(schema::lease_key(address(3)), std::string("\0\0\0\1Lnet/other/net1", 20));
+        }) >= 1);
+  CHECK(after([&](Txn& txn) {
+          txn.put(schema::lease_key(address(3)), std::string("\0\0\0\7Lnet/other/net1", 20));
+        }) >= 1);
   CHECK(after([](Txn& txn) { txn.put("Zx", "?"); }) == 1);
   CHECK(after([](Txn& txn) { claim_device(txn, "0000:01:00.1", owner(2)); }) == 1);
   CHECK(after([](Txn& txn) {
@@ -49,6 +55,47 @@ TEST_CASE("the invariants are able to fail", "[allocate]") {
           lost.devices = {"0000:01:00.1"};
           put_attachment(txn, lost);
         }) == 1);
+}
+
+TEST_CASE("a record that cannot be read back is not written, and hides no other", "[allocate]") {
+  Ipam ipam;
+  Pool p = pool("p", "10.0.0.0/24");
+  for (int i = 1; i <= 3; ++i) ipam.get(i, p);
+  ipam.store().write([](Txn& txn) {
+    Attachment bad = *get_attachment(txn, owner(2));
+    Json deep = Json::array();
+    for (int i = 0; i < 5000; ++i) {
+      Json outer = Json::array();
+      outer.push_back(std::move(deep));
+      deep = std::move(outer);
+    }
+    bad.link = std::move(deep);
+    Error error = error_of([&] { put_attachment(txn, bad); });
+    CHECK_THAT(error.msg(), Catch::Contains("net/container2/net1 cannot be recorded"));
+    CHECK(get_attachment(txn, owner(2)));
+
+    const std::string key("Anet\0container2\0net1", 20);
+    std::string poisoned(*txn.get(key));
+    poisoned.replace(poisoned.find("container2"), 10, "container\xff");
+    txn.put(key, poisoned);
+    std::vector<std::string> readable;
+    std::vector<std::string> unreadable;
+    scan_attachments(
+        txn, "net",
+        [&](const Attachment& attachment) {
+          readable.push_back(attachment.key.container_id);
+          return true;
+        },
+        [&](const Error& why) { unreadable.push_back(why.msg()); });
+    CHECK(readable == std::vector<std::string>{"container1", "container3"});
+    REQUIRE(unreadable.size() == 1);
+    CHECK_THAT(unreadable[0], Catch::Contains("net/container2/net1 is damaged"));
+    CHECK(error_of([&] { get_attachment(txn, owner(2)); }).code() == Code::kStoreDamaged);
+    std::vector<std::string> lines = check_invariants(txn);
+    REQUIRE(lines.size() == 2);  // the record, and the lease that it no longer speaks of
+    CHECK_THAT(lines[0], Catch::Contains("is damaged"));
+    CHECK(erase_attachment(txn, owner(2)));
+  });
 }
 
 TEST_CASE("attachments and device claims", "[allocate]") {
@@ -120,7 +167,7 @@ TEST_CASE("attachments and device claims", "[allocate]") {
     longest.key = {std::string(200, 'n'), std::string(255, 'c'), "123456789012345"};
     put_attachment(txn, longest);
     CHECK(get_attachment(txn, longest.key));
-    Pool p = pool(std::string(253, 'p'), "ffff:ffff:ffff:ffff:ffff:ffff:ffff:0/112");
+    Pool p = pool(std::string(253, 'p'), "feff:ffff:ffff:ffff:ffff:ffff:ffff:0/112");
     CHECK(allocate(txn, {{}, {p}}, {}, longest.key, 1).size() == 1);
   });
 }

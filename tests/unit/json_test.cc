@@ -79,3 +79,13 @@ TEST_CASE("a far-off word is no suggestion") {
   CHECK(nearest_word("MASTER", {"master"}) == "master");
   CHECK(nearest_word("somethingelse", {"master", "mtu"}).empty());
 }
+
+TEST_CASE("what is not UTF-8 does not come out as it went in") {
+  const std::string text = Json(std::string("a\xff"
+                                            "b\xc3\xa9\xc3"))
+                               .dump();
+  CHECK(text ==
+        "\"a\xef\xbf\xbd"
+        "b\xc3\xa9\xef\xbf\xbd\"");
+  CHECK_NOTHROW(Json::parse(text));
+}

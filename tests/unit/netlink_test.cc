@@ -68,8 +68,10 @@ TEST_CASE("a VLAN message has kind, parent and id") {
 }
 
 TEST_CASE("a bond message has mode and options, by number and by word") {
-  const BondSpec bond{"bond0", 4,
-                      "miimon=100;lacp_rate=fast xmit_hash_policy=layer3+4;min_links=1"};
+  const BondSpec bond{
+      "bond0", 4,
+      parse_bond_options("bond0",
+                         "miimon=100;lacp_rate=fast xmit_hash_policy=layer3+4;;min_links=1")};
   const NetlinkMessage message = new_bond_message(bond, nullptr);
   const auto option = [&message](int type) {
     return attribute(message, {IFLA_LINKINFO, IFLA_INFO_DATA, type});
@@ -83,8 +85,11 @@ TEST_CASE("a bond message has mode and options, by number and by word") {
 
 TEST_CASE("an unknown or malformed bond option is refused by name") {
   const char* options = GENERATE("mimon=100", "miimon", "miimon=x", "lacp_rate=faster",
-                                 "use_carrier=256", "primary=eth0");
-  CHECK_THROWS_WITH(new_bond_message({"bond0", 1, options}, nullptr), Catch::Contains(options));
+                                 "use_carrier=256", "primary=", "primary=a-name-of-16-byte");
+  CHECK_THROWS_WITH(parse_bond_options("bond0", options), Catch::Contains(options));
+  CHECK_THROWS_WITH(parse_bond_options("bond0", "miimon=1;miimon=1"), Catch::Contains("twice"));
+  const BondSpec primary{"bond0", 1, parse_bond_options("bond0", "primary=eth0")};
+  CHECK_THROWS_WITH(new_bond_message(primary, nullptr), Catch::Contains("eth0"));
 }
 
 TEST_CASE("an uplink's name follows from masters, bond and VLAN") {

@@ -220,6 +220,34 @@ TEST_CASE("what is wrong with a pool is said with its key and value", "[pool]") 
   }
 }
 
+TEST_CASE("a subnet that no interface can have addresses of is refused", "[pool]") {
+  for (const char* subnet :
+       {"0.0.0.0/8", "0.1.2.0/24", "127.0.0.0/8", "127.1.0.0/16", "224.0.0.0/4", "239.1.1.0/24",
+        "255.255.255.255/32", "::/128", "::1/128", "::/127", "ff00::/8", "ff02::/64"}) {
+    CAPTURE(subnet);
+    CHECK_THAT(error_of(std::string(R"({"subnet":")") + subnet + "\"}"),
+               Catch::Contains("lies inside of") && Catch::Contains("no interface can have"));
+  }
+  for (const char* subnet : {"0.0.0.0/0", "1.0.0.0/8", "128.0.0.0/8", "240.0.0.0/4",
+                             "255.255.255.0/24", "::/0", "::/64", "fe80::/64"}) {
+    CAPTURE(subnet);
+    CHECK_NOTHROW(parse(std::string(R"({"subnet":")") + subnet + "\"}"));
+  }
+}
+
+TEST_CASE("an IPv6 router may have a link-local address", "[pool]") {
+  Pool p = parse(R"({"subnet":"fd00::/64","gateway":"fe80::1",)"
+                 R"("routes":[{"to":"fd01::/64","via":"febf::2"}]})");
+  CHECK(p.gateway->to_string() == "fe80::1");
+  CHECK(p.routes[0].via.to_string() == "febf::2");
+  std::vector<std::string> warnings;
+  CHECK(parse_pool("p", pool_spec(p), warnings).routes == p.routes);
+  CHECK_THAT(error_of(R"({"subnet":"fd00::/64","gateway":"fec0::1"})"),
+             Catch::Contains("not link-local"));
+  CHECK_THAT(error_of(R"({"subnet":"10.0.0.0/24","gateway":"169.254.1.1"})"),
+             Catch::Contains("outside of the subnet"));
+}
+
 TEST_CASE("pool names", "[pool]") {
   for (const std::string& name : {std::string("a"), std::string("gpu1-net11"),
                                   std::string("A.b_c-9"), std::string(253, 'x')}) {

@@ -209,6 +209,18 @@ TEST_CASE("default pools when nothing is named", "[select]") {
   CHECK(names(applied.select({}).ipv4) == "d1 d2");
 }
 
+TEST_CASE("default pools for other nodes are as none", "[select]") {
+  Applied applied;
+  applied.store().write([](Txn& txn) {
+    put_pool(txn, pool("d1", "10.5.0.0/24", R"(,"default":true,"nodeName":["elsewhere"])"));
+    put_pool(txn, pool("d2", "10.6.0.0/24", R"(,"default":true,"disable":true)"));
+  });
+  CHECK(applied.select({}).empty());
+  PoolRequest by_name;
+  by_name.ipv4 = {"d1"};
+  CHECK_THROWS_AS(applied.select(by_name), Error);
+}
+
 TEST_CASE("applied pools are kept by name", "[select]") {
   Applied applied;
   applied.store().write([](Txn& txn) {

@@ -1,0 +1,135 @@
+// Disks that are full or read-only: tmpfs in a mount namespace of its own.
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+
+#include "temp_store.h"
+
+namespace railcni {
+namespace {
+
+using test::count_keys;
+using test::error_of;
+using test::fill;
+using test::in_child;
+using test::open_state;
+using test::TempDir;
+using test::wait_for;
+
+// Runs `work` in a child with a private tmpfs of `size` on `path`.
+int on_tmpfs(const std::string& path, const std::string& options,
+             const std::function<int()>& work) {
+  return wait_for(in_child([&] {
+    if (unshare(CLONE_NEWNS) != 0) return 77;
+    if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 77;
+    if (mount("tmpfs", path.c_str(), "tmpfs", 0, options.c_str()) != 0) return 77;
+    return work();
+  }));
+}
+
+TEST_CASE("a full disk is an error with its text, and what was there stays", "[store]") {
+  if (geteuid() != 0) {
+    WARN("needs root: skipped");
+    return;
+  }
+  TempDir dir;
+  int status = on_tmpfs(dir.path(), "size=512k", [&] {
+    auto store = open_state(dir);
+    fill(*store, 10, 100);
+    bool full = false;
+    for (int i = 0; i < 100 && !full; ++i) {
+      try {
+        fill(*store, 100, 1000, 100 + 100 * i);
+      } catch (const Error& error) {
+        full = true;
+        if (error.code() != Code::kIoFailure) return 1;
+        if (error.msg().find("No space left on device") == std::string::npos) return 2;
+        if (error.msg().find(store->path()) == std::string::npos) return 3;
+      }
+    }
+    if (!full) return 4;
+    // Every transaction was all or nothing.
+    if (count_keys(*store) % 100 != 10) return 5;
+    int before = count_keys(*store);
+    store.reset();
+    store = open_state(dir);
+    return count_keys(*store) == before ? 0 : 6;
+  });
+  CHECK(status == 0);
+  // No room for the lock file, or for the first pages.
+  for (const char* size : {"size=64k", "size=4k", "size=72k"}) {
+    CAPTURE(size);
+    status = on_tmpfs(dir.path(), size, [&] {
+      Error error = error_of([&] { fill(*open_state(dir), 10, 1000); });
+      if (error.code() != Code::kIoFailure) return 1;
+      return error.msg().find("No space left on device") == std::string::npos ? 2 : 0;
+    });
+    CHECK(status == 0);
+  }
+  status = on_tmpfs(dir.path(), "nr_inodes=1", [&] {
+    return error_of([&] { open_state(dir); }).code() == Code::kIoFailure ? 0 : 1;
+  });
+  CHECK(status == 0);
+}
+
+TEST_CASE("a full disk has room for what makes the state smaller", "[store]") {
+  if (geteuid() != 0) {
+    WARN("needs root: skipped");
+    return;
+  }
+  TempDir dir;
+  int status = on_tmpfs(dir.path(), "size=2m", [&] {
+    fill(*open_state(dir), 300, 1000);
+    // Somebody else takes the rest of the disk.
+    const int fd = open((dir.path() + "/other").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    const std::string block(4096, 'x');
+    while (write(fd, block.data(), block.size()) > 0) {
+    }
+    // Whatever fits into what is left of the reserve's step; then no more.
+    bool refused = false;
+    for (int i = 0; i < 200 && !refused; ++i) {
+      try {
+        fill(*open_state(dir), 1, 1000, 1000 + i);
+      } catch (const Error& error) {
+        refused = error.msg().find("No space left on device") != std::string::npos;
+      }
+    }
+    if (!refused) return 1;
+    for (int i = 0; i < 300; ++i) {
+      open_state(dir)->write([&](Txn& txn) {
+        txn.erase("X" + std::to_string(i));
+        txn.put("R" + std::to_string(i), "rests");
+      });
+    }
+    return count_keys(*open_state(dir), "R") == 300 ? 0 : 2;
+  });
+  CHECK(status == 0);
+}
+
+TEST_CASE("a read-only filesystem can be read", "[store]") {
+  if (geteuid() != 0) {
+    WARN("needs root: skipped");
+    return;
+  }
+  TempDir dir;
+  int status = on_tmpfs(dir.path(), "size=1m", [&] {
+    StorePaths paths = dir.paths();
+    {
+      auto pools = Store::open(Store::File::kPools, paths, Store::Mode::kCreate);
+      fill(*pools, 3, 10);
+    }
+    if (mount(nullptr, dir.path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) != 0) return 1;
+    auto pools = Store::open(Store::File::kPools, paths, Store::Mode::kExisting);
+    if (count_keys(*pools) != 3) return 2;
+    Error error = error_of([&] { fill(*pools, 1, 1); });
+    if (error.code() != Code::kIoFailure) return 3;
+    if (error.msg().find("Read-only file system") == std::string::npos) return 4;
+    if (Store::open(Store::File::kState, paths, Store::Mode::kExisting) != nullptr) return 5;
+    error = error_of([&] { Store::open(Store::File::kState, paths, Store::Mode::kCreate); });
+    return error.msg().find("Read-only file system") == std::string::npos ? 6 : 0;
+  });
+  CHECK(status == 0);
+}
+
+}  // namespace
+}  // namespace railcni
