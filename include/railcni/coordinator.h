@@ -16,8 +16,9 @@
 namespace railcni {
 
 struct CoordinatorConfig {
-  // kAuto: underlay where the interface is the Pod's first one or the Pod has a veth0, else
-  // overlay.
+  // kAuto: on podDefaultCniNic underlay if the block stands in the configuration, else nothing; on
+  // another interface that is the Pod's only one nothing; else underlay where the Pod has a veth0,
+  // overlay where it has none.
   enum class Mode { kAuto, kUnderlay, kOverlay, kDisabled };
 
   // Whether the block stands in the configuration, or the defaults apply.

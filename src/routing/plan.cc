@@ -59,10 +59,13 @@ bool Planner::has_other_interface() const {
 Mode Planner::resolve_mode() const {
   const CoordinatorConfig& config = in_.config;
   if (config.mode != Mode::kAuto) return config.mode;
-  const bool first = in_.ifname == config.pod_default_cni_nic || !has_other_interface();
-  // The only interface needs no coordination, unless the configuration has the block on purpose.
-  if (first && !config.present) return Mode::kDisabled;
-  return first || in_.pod.link("veth0") != nullptr ? Mode::kUnderlay : Mode::kOverlay;
+  // The cluster's interface needs no coordination, unless the configuration has the block on
+  // purpose.
+  if (in_.ifname == config.pod_default_cni_nic) {
+    return config.present ? Mode::kUnderlay : Mode::kDisabled;
+  }
+  if (!has_other_interface()) return Mode::kDisabled;  // the only one: nothing to keep apart
+  return in_.pod.link("veth0") != nullptr ? Mode::kUnderlay : Mode::kOverlay;
 }
 
 const RouteInfo* Planner::other_default(Family family) const {

@@ -128,3 +128,25 @@ TEST_CASE("a DEL killed at any system call is completed by the next DEL") {
     if (!killed) break;
   }
 }
+
+TEST_CASE("an ADD with a whole coordinator, killed at any system call, is undone by DEL") {
+  enter_sandbox();
+  Bench bench;
+  ip("addr add 10.9.0.200/24 dev rail0");
+  bench.host_before = snapshot();
+  bench.container.ifname = "eth0";
+  bench.list["plugins"].as_array()[0]["coordinator"] =
+      Json::object({{"mode", "underlay"}, {"vethLinkAddress", "169.254.100.1"}});
+  int n = 1;
+  while (run_and_kill_at(bench.command("ADD"), n)) {
+    INFO("killed at system call " << n);
+    const Call del = bench.runtime.del(bench.list, bench.container);
+    INFO(del.describe());
+    REQUIRE(del.ok());
+    bench.require_nothing_left();
+    n += 2;
+  }
+  CHECK(n > 100);
+  REQUIRE(bench.runtime.del(bench.list, bench.container).ok());
+  bench.require_nothing_left();
+}

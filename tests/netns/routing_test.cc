@@ -1,70 +1,10 @@
 // Policy routing on real links: every rail answers on its own NIC.
 #include <catch2/catch.hpp>
 
-#include "tests/netns/world.h"
+#include "tests/netns/cluster.h"
 
 using namespace railcni;
 using namespace railcni::test;
-
-namespace {
-
-Json bridge_list() {
-  return make_conflist(
-      "1.0.0", "cluster",
-      {Json::object(
-          {{"type", "bridge"},
-           {"bridge", "cni0"},
-           {"isDefaultGateway", true},
-           {"ipam", Json::object({{"type", "host-local"},
-                                  {"dataDir", "/run/host-local"},
-                                  {"ranges", Json::array({Json::array({Json::object(
-                                                 {{"subnet", "10.233.64.0/24"}})})})}})}})});
-}
-
-// A Pod with an eth0 of Debian's bridge plugin, as the cluster's network, and rails to come.
-struct Cluster {
-  Pod pod;
-  std::string dir = make_folder("routing");
-  Runtime runtime;
-  Json list = bridge_list();
-  Container eth0{.id = "c1", .netns = pod.path(), .ifname = "eth0"};
-
-  Cluster() {
-    const Call add = runtime.add(list, eth0);
-    if (!add.ok()) throw std::runtime_error(add.describe());
-  }
-  ~Cluster() {
-    runtime.del(list, eth0);
-    if (ip_succeeds("link show cni0")) ip("link del cni0");
-  }
-
-  Container rail(int n) const {
-    return {.id = "c1", .netns = pod.path(), .ifname = "net" + std::to_string(n)};
-  }
-  // The pool of rail N: 172.16.1N.0/24, its gateway .254.
-  Json rail_list(int n, const Json& coordinator = nullptr, bool v6 = false) const {
-    const std::string subnet = "172.16.1" + std::to_string(n) + ".";
-    Json plugin =
-        macvlan_plugin(dir, "rail" + std::to_string(n),
-                       Json::object({{"name", "gpu" + std::to_string(n)},
-                                     {"subnet", subnet + "0/24"},
-                                     {"ips", Json::array({subnet + "10-" + subnet + "99"})},
-                                     {"gateway", subnet + "254"}}));
-    if (v6) {
-      const std::string prefix = "fd00:" + std::to_string(n) + "::";
-      plugin["ipam"]["pools"].push_back(Json::object({{"name", "six" + std::to_string(n)},
-                                                      {"subnet", prefix + "/64"},
-                                                      {"gateway", prefix + "1"}}));
-    }
-    if (!coordinator.is_null()) plugin["coordinator"] = coordinator;
-    return make_conflist("1.1.0", "rail" + std::to_string(n), {plugin});
-  }
-  std::string text(const std::string& arguments) const {
-    return run({.argv = {"/bin/sh", "-c", "ip " + arguments}, .netns = pod.path()}).out;
-  }
-};
-
-}  // namespace
 
 TEST_CASE("eight rails: rules, tables, main routes, and DEL of one leaves the others") {
   enter_sandbox();
