@@ -38,6 +38,9 @@ struct IpAddress {
   size_t byte_size() const { return family == Family::kV4 ? 4 : 16; }
   std::string to_string() const;
 
+  // 169.254.0.0/16 (RFC 3927) or fe80::/10 (RFC 4291, section 2.5.6).
+  bool is_link_local() const;
+
   auto operator<=>(const IpAddress&) const = default;
 };
 
@@ -50,6 +53,10 @@ struct IpPrefix {
   // Parses "10.0.0.0/8"; nothing when the text is not a prefix.
   static std::optional<IpPrefix> parse(std::string_view text);
   static IpPrefix parse_or_throw(std::string_view text, std::string_view what);
+  // The prefix that holds this one address.
+  static IpPrefix of(const IpAddress& address) {
+    return {address, static_cast<uint8_t>(address_bits(address.family))};
+  }
 
   Family family() const { return address.family; }
   // The prefix with its host bits cleared.
@@ -84,6 +91,8 @@ using HwAddress = std::vector<uint8_t>;
 // Parses "aa:bb:cc:dd:ee:ff" or a 20-byte address in the same form, either case; nothing when the
 // text is neither.
 std::optional<HwAddress> parse_hw_address(std::string_view text);
+// A random unicast MAC of the locally administered kind. Throws Error{kIoFailure}.
+HwAddress random_mac();
 // Lower-case, colon-separated.
 std::string to_string(const HwAddress& address);
 

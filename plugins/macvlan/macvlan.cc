@@ -2,7 +2,6 @@
 
 #include <linux/if_link.h>
 #include <net/if.h>
-#include <sys/random.h>
 
 #include <array>
 #include <cerrno>
@@ -43,17 +42,6 @@ HwAddress parse_mac(const std::string& text, const std::string& where) {
                 where + " \"" + text + "\": an interface's MAC is neither multicast nor zero");
   }
   return *mac;
-}
-
-// A random address of the locally administered kind. The plan has to know it, because until the
-// link's index is recorded the address is what tells our link from anybody else's.
-HwAddress random_mac() {
-  HwAddress mac(6);
-  if (getrandom(mac.data(), mac.size(), 0) != static_cast<ssize_t>(mac.size())) {
-    throw_errno(Code::kIoFailure, "getrandom", errno);
-  }
-  mac[0] = static_cast<uint8_t>((mac[0] & 0xfe) | 0x02);
-  return mac;
 }
 
 struct Block {
@@ -149,6 +137,8 @@ HwAddress Macvlan::choose_mac(const PlanContext& context,
     }
     return master->address;
   }
+  // The plan has to know it: until the link's index is recorded the address is what tells our link
+  // from anybody else's.
   return text.empty() ? random_mac() : parse_mac(text, where);
 }
 

@@ -1,8 +1,10 @@
 #include "railcni/address.h"
 
 #include <arpa/inet.h>
+#include <sys/random.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 
@@ -46,6 +48,11 @@ IpAddress IpAddress::parse_or_throw(std::string_view text, std::string_view what
   if (std::optional<IpAddress> address = parse(text)) return *address;
   throw Error(Code::kInvalidConfig, std::string(what) + ": \"" + std::string(text) +
                                         "\" is not an IP address (such as 10.0.0.1 or fd00::1)");
+}
+
+bool IpAddress::is_link_local() const {
+  if (family == Family::kV4) return value >> 16 == 0xa9fe;
+  return value >> 118 == 0xfe80u >> 6;
 }
 
 IpAddress IpAddress::from_bytes(Family family, const uint8_t* bytes) {
@@ -139,6 +146,16 @@ std::optional<HwAddress> parse_hw_address(std::string_view text) {
     address.push_back(static_cast<uint8_t>(high << 4 | low));
   }
   return address;
+}
+
+HwAddress random_mac() {
+  HwAddress mac(6);
+  if (getrandom(mac.data(), mac.size(), 0) != static_cast<ssize_t>(mac.size())) {
+    throw_errno(Code::kIoFailure, "getrandom", errno);
+  }
+  // Bit 0 of the first byte is "group", bit 1 "locally administered" (IEEE 802).
+  mac[0] = static_cast<uint8_t>((mac[0] & 0xfe) | 0x02);
+  return mac;
 }
 
 std::string to_string(const HwAddress& address) {

@@ -200,9 +200,8 @@ std::vector<size_t> add_pod_routing(RouteSocket& pod, const RoutingPlan& plan,
     const int index = links.at(plan.veth->pod_name);
     if (plan.veth->link_address) {
       const IpAddress& address = *plan.veth->link_address;
-      batch.add(
-          new_address_message(index, {address, static_cast<uint8_t>(address_bits(address.family))}),
-          "add address " + address.to_string() + " to " + plan.veth->pod_name);
+      batch.add(new_address_message(index, IpPrefix::of(address)),
+                "add address " + address.to_string() + " to " + plan.veth->pod_name);
     }
     batch.add(link_up_message(index, true), "set " + plan.veth->pod_name + " up");
   }

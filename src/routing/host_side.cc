@@ -2,11 +2,9 @@
 
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <sys/random.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 
 #include "railcni/error.h"
 #include "railcni/log.h"
@@ -15,24 +13,6 @@ namespace railcni {
 namespace {
 
 constexpr std::string_view kVeth = "veth0";
-
-IpPrefix host_prefix(const IpAddress& address) {
-  return {address, static_cast<uint8_t>(address_bits(address.family))};
-}
-
-bool is_link_local(const IpAddress& address) {
-  return IpPrefix::parse(address.family == Family::kV4 ? "169.254.0.0/16" : "fe80::/10")
-      ->contains(address);
-}
-
-HwAddress random_mac() {
-  HwAddress mac(6);
-  if (getrandom(mac.data(), mac.size(), 0) != static_cast<ssize_t>(mac.size())) {
-    throw_errno(Code::kIoFailure, "getrandom", errno);
-  }
-  mac[0] = static_cast<uint8_t>((mac[0] & 0xfe) | 0x02);
-  return mac;
-}
 
 // Interfaces whose addresses are no address of the host as a Pod would use it: bridges and ends of
 // container networks. The list is Spiderpool's.
@@ -136,7 +116,7 @@ std::optional<IpAddress> HostSide::source(Family family) const {
     const LinkInfo* link = in_.pod.link(pod_link_);
     for (const AddressInfo& info : in_.pod.addresses) {
       if (info.link == link->index && info.address.family() == family &&
-          !is_link_local(info.address.address)) {
+          !info.address.address.is_link_local()) {
         return info.address.address;
       }
     }
@@ -151,7 +131,7 @@ std::optional<IpAddress> HostSide::source(Family family) const {
 std::vector<IpAddress> HostSide::host_addresses(Family family) const {
   std::vector<IpAddress> addresses;
   const auto add = [&](const IpAddress& address) {
-    if (is_link_local(address)) return;
+    if (address.is_link_local()) return;
     if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) {
       addresses.push_back(address);
     }
@@ -196,7 +176,7 @@ void HostSide::plan(Family family) {
   const std::vector<IpAddress> hosts = host_addresses(family);
   // Without a table of the interface's own nothing leads to routes in it.
   if (first_ || plan_.table != 0) {
-    for (const IpAddress& host : hosts) add_route(host_prefix(host), {}, from);
+    for (const IpAddress& host : hosts) add_route(IpPrefix::of(host), {}, from);
     if (!hosts.empty()) {
       for (const auto* list :
            {&in_.config.overlay_pod_cidr, &in_.config.service_cidr, &in_.config.hijack_cidr}) {
@@ -215,7 +195,7 @@ void HostSide::plan(Family family) {
   plan_.host_table = in_.config.host_rule_table;
   for (const IpAddress& address : mine) {
     RouteInfo route;
-    route.destination = host_prefix(address);
+    route.destination = IpPrefix::of(address);
     route.table = plan_.host_table;
     plan_.host_routes.push_back({route, host_link_});
     if (!pod_mac_.empty()) plan_.host_neighbours.push_back({address, pod_mac_, host_link_});

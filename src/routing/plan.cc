@@ -14,15 +14,6 @@ namespace {
 
 using Mode = CoordinatorConfig::Mode;
 
-IpPrefix host_prefix(const IpAddress& address) {
-  return {address, static_cast<uint8_t>(address_bits(address.family))};
-}
-
-bool is_link_local(const IpAddress& address) {
-  return IpPrefix::parse(address.family == Family::kV4 ? "169.254.0.0/16" : "fe80::/10")
-      ->contains(address);
-}
-
 class Planner {
  public:
   explicit Planner(const RoutingInput& input) : in_(input) {}
@@ -52,7 +43,7 @@ bool Planner::has_other_interface() const {
   return std::any_of(in_.pod.addresses.begin(), in_.pod.addresses.end(), [&](const auto& address) {
     const LinkInfo* link = in_.pod.link(address.link);
     return link != nullptr && link->name != in_.ifname && (link->flags & IFF_LOOPBACK) == 0 &&
-           (link->flags & IFF_UP) != 0 && !is_link_local(address.address.address);
+           (link->flags & IFF_UP) != 0 && !address.address.address.is_link_local();
   });
 }
 
@@ -105,7 +96,7 @@ std::vector<IpAddress> Planner::addresses_on(int link, Family family) const {
   std::vector<IpAddress> addresses;
   for (const AddressInfo& info : in_.pod.addresses) {
     if (info.link == link && info.address.family() == family &&
-        !is_link_local(info.address.address)) {
+        !info.address.address.is_link_local()) {
       addresses.push_back(info.address.address);
     }
   }
@@ -155,7 +146,7 @@ void Planner::give_way(Family family) {
   uint32_t table = 0;
   for (const RuleInfo& rule : in_.pod.rules) {
     const auto is_source = [&rule](const IpAddress& address) {
-      return rule.from == host_prefix(address);
+      return rule.from == IpPrefix::of(address);
     };
     if (std::any_of(sources.begin(), sources.end(), is_source)) table = rule.table;
   }
@@ -163,7 +154,7 @@ void Planner::give_way(Family family) {
   if (!has_table) table = choose_table(in_.pod, link->name, in_.config.pod_default_cni_nic);
   for (const RouteInfo& route : in_.pod.routes) {
     if (route.destination.family() != family || route.table != RT_TABLE_MAIN ||
-        route.link != link->index || is_link_local(route.destination.address)) {
+        route.link != link->index || route.destination.address.is_link_local()) {
       continue;
     }
     if (route.destination.length == 0) plan_.removed.push_back({route, link->name});
@@ -174,7 +165,7 @@ void Planner::give_way(Family family) {
   }
   if (has_table) return;
   for (const IpAddress& source : sources) {
-    plan_.rules.push_back({family, host_prefix(source), table, rule_priority(table), true});
+    plan_.rules.push_back({family, IpPrefix::of(source), table, rule_priority(table), true});
   }
 }
 
@@ -191,7 +182,7 @@ void Planner::plan_rail_table() {
   const uint32_t priority = config.rule_priority.value_or(rule_priority(plan_.table));
   for (const ResultIp& ip : in_.ips) {
     const Family family = ip.address.family();
-    plan_.rules.push_back({family, host_prefix(ip.address.address), plan_.table, priority, true});
+    plan_.rules.push_back({family, IpPrefix::of(ip.address.address), plan_.table, priority, true});
     if (ip.address.length < address_bits(family)) {
       // Several addresses of one subnet have one connected route.
       const IpPrefix network = ip.address.network();

@@ -273,6 +273,7 @@ TEST_CASE("chained after Debian's macvlan: the same routes, undone by DEL") {
   CHECK(defaults.find("net1") == std::string::npos);
   const Call check = cluster.runtime.check(list, cluster.rail(1));
   INFO(check.describe());
+  CHECK(check.ok());
   const Call del = cluster.runtime.del(list, cluster.rail(1));
   INFO(del.describe());
   CHECK(del.ok());

@@ -102,4 +102,21 @@ TEST_CASE("ranges", "[address]") {
 }
 
 }  // namespace
+
+TEST_CASE("link-local addresses are known at their edges") {
+  for (const char* text : {"169.254.0.0", "169.254.255.255", "fe80::1", "febf:ffff::1"}) {
+    INFO(text);
+    CHECK(IpAddress::parse(text)->is_link_local());
+  }
+  for (const char* text : {"169.253.255.255", "169.255.0.0", "fec0::1", "fe7f::1", "::"}) {
+    INFO(text);
+    CHECK_FALSE(IpAddress::parse(text)->is_link_local());
+  }
+}
+
+TEST_CASE("a random MAC is unicast and locally administered") {
+  for (int i = 0; i < 100; ++i) CHECK((random_mac()[0] & 3) == 2);
+  CHECK(random_mac() != random_mac());
+}
+
 }  // namespace railcni
