@@ -14,8 +14,9 @@
 namespace railcni {
 namespace {
 
-// How many addresses are tried when others turn out to be in use.
-constexpr int kConflictTries = 3;
+// How many rounds of probing there are when addresses turn out to be in use. A round may report one
+// address only, so with two families this is at least two further tries for each.
+constexpr int kConflictTries = 5;
 // How long an address that somebody else has is not offered again, in seconds.
 constexpr int64_t kQuarantine = 600;
 
@@ -299,19 +300,15 @@ void Add::avoid_conflicts(LinkInfo& link) {
                       (conflicts.front().owner.empty() ? std::string("another host")
                                                        : to_string(conflicts.front().owner));
     log_warning(msg);
-    const std::vector<Lease> before = attachment_.leases;
     try {
       if (!chained_) replace_leases(conflicts, last);
     } catch (const Error& error) {
       throw error.with_context(msg);
     }
     if (last) throw Error(Code::kTryAgainLater, msg);
+    // All of them again: the first answer ends a round, and the others have not been heard out.
     unknown.clear();
-    for (const Lease& lease : attachment_.leases) {
-      if (std::find(before.begin(), before.end(), lease) == before.end()) {
-        unknown.push_back(lease.address.address);
-      }
-    }
+    for (const Lease& lease : attachment_.leases) unknown.push_back(lease.address.address);
     if (const Json* mac = attachment_.link.find("mac"); mac != nullptr) {
       link.address = parse_hw_address(mac->as_string()).value();
       pod_->send(hw_address_message(link.index, link.address), "set the MAC of " + link.name);
