@@ -236,8 +236,8 @@ NamespaceView view_namespace(RouteSocket& socket) {
   view.links = socket.links();
   view.addresses = socket.addresses();
   for (const Family family : {Family::kV4, Family::kV6}) {
-    for (RouteInfo& route : socket.routes(family)) view.routes.push_back(std::move(route));
-    for (RuleInfo& rule : socket.rules(family)) view.rules.push_back(std::move(rule));
+    for (const RouteInfo& route : socket.routes(family)) view.routes.push_back(route);
+    for (const RuleInfo& rule : socket.rules(family)) view.rules.push_back(rule);
   }
   return view;
 }

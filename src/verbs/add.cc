@@ -437,8 +437,8 @@ Result Add::make_result(const LinkInfo& link) const {
       return removed.link == link.name && removed.route.destination == route.dst;
     });
   });
-  for (ResultRoute& route : result_routes(routing_, link.name)) {
-    result.routes.push_back(std::move(route));
+  for (const ResultRoute& route : result_routes(routing_, link.name)) {
+    result.routes.push_back(route);
   }
   return result;
 }
