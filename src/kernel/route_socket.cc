@@ -272,12 +272,10 @@ std::optional<RouteInfo> RouteSocket::lookup(const IpAddress& destination) {
   NetlinkMessage message(RTM_GETROUTE, 0, &header, sizeof header);
   message.put_address(RTA_DST, destination);
   std::optional<RouteInfo> route;
-  std::vector<Outcome> outcomes(1);
-  receive(transmit({message.header()}), outcomes, [&route](const nlmsghdr* reply) {
-    // The answer to a look-up is a clone, which a dump leaves out.
-    route = parse_route_lookup(reply);
-  });
-  return outcomes[0].error == 0 ? route : std::nullopt;
+  // The answer to a look-up is a clone, which a dump leaves out.
+  const int error =
+      try_get(message, [&route](const nlmsghdr* reply) { route = parse_route_lookup(reply); });
+  return error == 0 ? route : std::nullopt;
 }
 
 }  // namespace railcni
