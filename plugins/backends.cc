@@ -2,7 +2,9 @@
 #include <array>
 
 #include "plugins/chained/chained.h"
+#include "plugins/ipvlan/ipvlan.h"
 #include "plugins/macvlan/macvlan.h"
+#include "plugins/sriov/sriov.h"
 #include "railcni/backend.h"
 
 namespace railcni {
@@ -13,8 +15,10 @@ struct Entry {
   std::unique_ptr<Backend> (*make)();
 };
 
-constexpr std::array<Entry, 1> kBackends = {{
+constexpr std::array<Entry, 3> kBackends = {{
+    {{"sriov", "sriov"}, make_sriov_backend},
     {{"macvlan", "macvlan"}, make_macvlan_backend},
+    {{"ipvlan", "ipvlan"}, make_ipvlan_backend},
 }};
 
 }  // namespace

@@ -101,6 +101,8 @@ void scan_attachments(const Txn& txn, const std::string& network,
 // (or was already) claimed by `owner`.
 std::optional<AttachmentKey> claim_device(Txn& txn, const std::string& device,
                                           const AttachmentKey& owner);
+// The owner of the device's claim, if there is one.
+std::optional<AttachmentKey> device_owner(const Txn& txn, const std::string& device);
 // Does nothing when the device is not claimed by `owner`.
 void release_device(Txn& txn, const std::string& device, const AttachmentKey& owner);
 

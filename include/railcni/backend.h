@@ -27,8 +27,10 @@ struct PlanContext {
 struct LinkPlan {
   // Recorded before the link is made; all that detach() and check() need later.
   Json link;
-  // Devices that this attachment claims for itself.
-  std::vector<std::string> devices;
+  // False: what the Pod gets has no interface that the kernel knows (a VF for DPDK).
+  bool has_netdev = true;
+  // True when the link may be without carrier for a while after it came up.
+  bool carrier_comes_late = false;
   // True when the interface's MAC cannot be chosen; otherwise the caller may put another one into
   // link["mac"] before it is recorded.
   bool mac_is_fixed = false;
@@ -52,12 +54,17 @@ class Backend {
   // Reads the type's block. Throws Error{kInvalidConfig} for all that is wrong in itself.
   virtual void configure(const NetworkConfig& config) = 0;
 
+  // The devices that an attachment with this configuration claims for itself, before anything is
+  // read of them. Throws Error{kInvalidConfig} when the configuration names none and must.
+  virtual std::vector<std::string> devices() const { return {}; }
+
   // Reads the kernel, changes nothing. Throws every other Error that can be known now.
   virtual LinkPlan plan(const PlanContext& context) = 0;
 
-  // Makes the interface in the Pod, down, with its final name, MTU and MAC, as `link` of the plan
-  // says; returns what the Pod's namespace shows of it. It may add to `link` what is known only
-  // now.
+  // Makes the interface in the Pod with its final name, MTU and MAC, as `link` of the plan says, up
+  // if its carrier comes late and else down; returns what the Pod's namespace shows of it (without
+  // an interface: a LinkInfo of index 0 with name, MTU and MAC). It may add to `link` what is known
+  // only now.
   virtual LinkInfo attach(const PlanContext& context, const Netns& pod_netns, Json& link) = 0;
 
   // Undoes whatever attach() has done of `attachment.link`, completely or up to any point. `pod` is

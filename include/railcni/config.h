@@ -55,6 +55,9 @@ struct NetworkConfig {
   // runtimeConfig.mac and runtimeConfig.ips, args.cni.ips: what the runtime asks for this Pod.
   std::string runtime_mac;
   std::vector<std::string> requested_ips;
+  // The device that was given to this Pod: runtimeConfig.deviceID, `deviceID` or `pciBusID`, the
+  // first there is; empty: none.
+  std::string device_id;
 };
 
 // What every verb needs before anything else, read without looking at the rest, so that a DEL

@@ -31,6 +31,12 @@ struct LinkInfo {
   int master = 0;                   // IFLA_MASTER: the bond or bridge that this link is a port of
   std::optional<uint16_t> vlan_id;  // of a "vlan"
   std::optional<uint32_t> macvlan_mode;  // MACVLAN_MODE_* of <linux/if_link.h>, of a "macvlan"
+  std::optional<uint16_t> ipvlan_mode;   // IPVLAN_MODE_* of <linux/if_link.h>, of an "ipvlan"
+  uint32_t tx_queue_length = 0;
+  uint32_t group = 0;
+  std::vector<std::string> alt_names;
+  // IFLA_PARENT_DEV_NAME: the device under a hardware link, a PCI address. Linux 5.14 or later.
+  std::string parent_device;
 };
 
 struct AddressInfo {
@@ -155,6 +161,7 @@ class RouteSocket {
   void receive(uint32_t first, std::vector<Outcome>& outcomes, const OnMessage& on_message);
 
   std::unique_ptr<nl_sock, Free> socket_;
+  std::unique_ptr<char[]> buffer_;
   uint32_t sequence_ = 0;
 };
 

@@ -16,7 +16,7 @@ void allow_foreign_keys(ObjectReader& reader) {
   reader.boolean("ipMasq");
   reader.allow_prefix("cni.dev/");
   // Multus puts these into every plugin's configuration.
-  reader.allow({"deviceID", "pciBusID", "cni-args", "resourceName"});
+  reader.allow({"cni-args", "resourceName"});
 }
 
 // `ippools` and `matchMasterSubnet` stand at the top level, inside the type's block, inside `ipam`,
@@ -178,6 +178,12 @@ void read_runtime_requests(ObjectReader& top, const Request& request, NetworkCon
     ObjectReader reader(*runtime, "runtimeConfig");
     config.runtime_mac = reader.string("mac").value_or("");
     config.requested_ips = reader.strings("ips");
+    config.device_id = reader.string("deviceID").value_or("");
+  }
+  // Multus puts both into every plugin's configuration.
+  for (const std::string_view key : {"deviceID", "pciBusID"}) {
+    const std::string device = top.string(key).value_or("");
+    if (config.device_id.empty()) config.device_id = device;
   }
   const Json* args = top.object("args");
   if (args != nullptr) {

@@ -7,45 +7,10 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
-#include <cstring>
+#include "src/kernel/attributes.h"
 
 namespace railcni {
 namespace {
-
-// Calls `visit` for each well-formed attribute after a fixed header of `header_size` bytes.
-template <typename Visit>
-void each_attribute(const nlmsghdr* header, size_t header_size, Visit visit) {
-  if (static_cast<size_t>(nlmsg_datalen(header)) < header_size) return;
-  int left = nlmsg_attrlen(header, static_cast<int>(header_size));
-  for (const nlattr* attribute = nlmsg_attrdata(header, static_cast<int>(header_size));
-       nla_ok(attribute, left); attribute = nla_next(attribute, &left)) {
-    visit(nla_type(attribute), attribute);
-  }
-}
-
-template <typename Visit>
-void each_nested(const nlattr* outer, Visit visit) {
-  int left = nla_len(outer);
-  for (auto* attribute = static_cast<const nlattr*>(nla_data(outer)); nla_ok(attribute, left);
-       attribute = nla_next(attribute, &left)) {
-    visit(nla_type(attribute), attribute);
-  }
-}
-
-// The attribute as a number; 0 when it is too short to be one.
-template <typename Number>
-Number number(const nlattr* attribute) {
-  Number value = 0;
-  if (static_cast<size_t>(nla_len(attribute)) >= sizeof value) {
-    memcpy(&value, nla_data(attribute), sizeof value);
-  }
-  return value;
-}
-
-std::string text(const nlattr* attribute) {
-  const auto* data = static_cast<const char*>(nla_data(attribute));
-  return std::string(data, strnlen(data, static_cast<size_t>(nla_len(attribute))));
-}
 
 std::optional<Family> family_of(uint8_t value) {
   if (value == AF_INET) return Family::kV4;
@@ -69,6 +34,9 @@ void parse_link_info(const nlattr* info, LinkInfo& link) {
   each_nested(data, [&](int type, const nlattr* attribute) {
     if (link.kind == "macvlan" && type == IFLA_MACVLAN_MODE) {
       link.macvlan_mode = number<uint32_t>(attribute);
+    }
+    if (link.kind == "ipvlan" && type == IFLA_IPVLAN_MODE) {
+      link.ipvlan_mode = number<uint16_t>(attribute);
     }
     if (link.kind == "vlan" && type == IFLA_VLAN_ID) link.vlan_id = number<uint16_t>(attribute);
   });
@@ -109,6 +77,20 @@ LinkInfo parse_link(const nlmsghdr* header) {
         break;
       case IFLA_LINKINFO:
         parse_link_info(attribute, link);
+        break;
+      case IFLA_TXQLEN:
+        link.tx_queue_length = number<uint32_t>(attribute);
+        break;
+      case IFLA_GROUP:
+        link.group = number<uint32_t>(attribute);
+        break;
+      case IFLA_PARENT_DEV_NAME:
+        link.parent_device = text(attribute);
+        break;
+      case IFLA_PROP_LIST:
+        each_nested(attribute, [&link](int property, const nlattr* value) {
+          if (property == IFLA_ALT_IFNAME) link.alt_names.push_back(text(value));
+        });
         break;
       default:
         break;

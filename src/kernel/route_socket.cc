@@ -18,8 +18,10 @@
 namespace railcni {
 namespace {
 
-// The kernel fills up to 32 KiB per recv(2) of a dump (netlink(7)); a smaller buffer truncates.
-constexpr size_t kReceiveBuffer = 32768;
+// The kernel fills up to 32 KiB per recv(2) of a dump (netlink(7)); a smaller buffer truncates. The
+// one message that can be longer is a PF with its list of VFs: that attribute alone has up to
+// 64 KiB (nla_len is 16 bits wide).
+constexpr size_t kReceiveBuffer = 128 << 10;
 
 // How often a dump is begun again because something changed underneath (NLM_F_DUMP_INTR).
 constexpr int kDumpTries = 5;
@@ -53,7 +55,8 @@ std::string failure(const std::string& what, int error, const std::string& expla
 
 void RouteSocket::Free::operator()(nl_sock* socket) const { nl_socket_free(socket); }
 
-RouteSocket::RouteSocket() : socket_(nl_socket_alloc()) {
+// The buffer is left as it is allocated: pages that no reply reaches are never touched.
+RouteSocket::RouteSocket() : socket_(nl_socket_alloc()), buffer_(new char[kReceiveBuffer]) {
   if (!socket_) throw std::bad_alloc();
   if (const int error = nl_connect(socket_.get(), NETLINK_ROUTE); error < 0) {
     throw Error(Code::kKernel, std::string("cannot open a netlink socket: ") + nl_geterror(error));
@@ -91,14 +94,13 @@ uint32_t RouteSocket::transmit(const std::vector<const nlmsghdr*>& messages) {
 
 void RouteSocket::receive(uint32_t first, std::vector<Outcome>& outcomes,
                           const OnMessage& on_message) {
-  alignas(nlmsghdr) char buffer[kReceiveBuffer];
   size_t waiting = outcomes.size();
   while (waiting > 0) {
-    const ssize_t count = recv(nl_socket_get_fd(socket_.get()), buffer, sizeof buffer, 0);
+    const ssize_t count = recv(nl_socket_get_fd(socket_.get()), buffer_.get(), kReceiveBuffer, 0);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw_errno(Code::kKernel, "cannot receive on a netlink socket", errno);
     int left = static_cast<int>(count);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer); nlmsg_ok(header, left);
+    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer_.get()); nlmsg_ok(header, left);
          header = nlmsg_next(header, &left)) {
       // Unsigned: what is older than `first` wraps around and is beyond the end too.
       const uint32_t position = header->nlmsg_seq - first;

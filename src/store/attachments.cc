@@ -194,6 +194,12 @@ std::optional<AttachmentKey> claim_device(Txn& txn, const std::string& device,
   return std::nullopt;
 }
 
+std::optional<AttachmentKey> device_owner(const Txn& txn, const std::string& device) {
+  const std::optional<std::string_view> claimed = txn.get(device_key(device));
+  if (!claimed) return std::nullopt;
+  return AttachmentKey::parse(*claimed);
+}
+
 void release_device(Txn& txn, const std::string& device, const AttachmentKey& owner) {
   std::string key = device_key(device);
   std::optional<std::string_view> claimed = txn.get(key);

@@ -1,5 +1,9 @@
 // ADD: plan, record, execute, settle.
+#include <net/if.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
 #include <ctime>
 
 #include "railcni/addressing.h"
@@ -19,6 +23,11 @@ namespace {
 constexpr int kConflictTries = 5;
 // How long an address that somebody else has is not offered again, in seconds.
 constexpr int64_t kQuarantine = 600;
+// How long a link that has just come up may take to get its carrier: before probes, which are lost
+// without one, and before announcements (sriov-cni waits as long).
+constexpr std::chrono::milliseconds kCarrierBeforeProbes{2000};
+constexpr std::chrono::milliseconds kCarrierBeforeAnnouncing{200};
+constexpr useconds_t kCarrierPause = 5000;  // microseconds
 
 class Add {
  public:
@@ -39,6 +48,7 @@ class Add {
   void read_previous();
   void open_pod();
   std::optional<Result> settled_before();
+  void free_devices();
   void plan();
   void record();
   void record_once();
@@ -50,6 +60,7 @@ class Add {
   void replace_leases(const std::vector<Conflict>& conflicts, bool last);
   void lay_routes(const LinkInfo& link);
   void probe_gateways(const LinkInfo& link);
+  void await_carrier(const LinkInfo& link, std::chrono::milliseconds limit);
   Result make_result(const LinkInfo& link) const;
 
   const Request& request_;
@@ -125,7 +136,9 @@ std::optional<Result> Add::settled_before() {
   if (earlier->settled && earlier->netns == pod_netns_->id()) {
     const auto link = pod_->find_link(request_.ifname);
     const Json* index = earlier->link.find("index");
-    if (link && index != nullptr && link->index == index->as_int()) {
+    const bool stands =
+        index != nullptr && (index->as_int() == 0 || (link && link->index == index->as_int()));
+    if (stands) {
       log_info("this attachment stands already: its result is returned again");
       return Result::from_json(earlier->result, "the recorded result");
     }
@@ -143,8 +156,17 @@ Result Add::run() {
   pools_ = Store::open(Store::File::kPools, session_.paths, Store::Mode::kExisting);
   const NamedLock lock = NamedLock::acquire(session_.paths, key.to_string(), kLockTimeout);
   if (auto result = settled_before()) return *result;
-  plan();
-  record();
+  {
+    // From the look at a device to its claim: what the plan reads of it as its original state must
+    // not be what another ADD has just made of it.
+    std::vector<NamedLock> device_locks;
+    for (const std::string& device : backend_->devices()) {
+      device_locks.push_back(NamedLock::acquire(session_.paths, "device/" + device, kLockTimeout));
+    }
+    free_devices();
+    plan();
+    record();
+  }
   try {
     Result result = execute();
     attachment_.settled = true;
@@ -158,6 +180,30 @@ Result Add::run() {
       log_error(std::string("while undoing the failed ADD: ") + error.what());
     }
     throw;
+  }
+}
+
+// A device that another attachment has: a live one keeps it, a dead one is undone first, so that
+// the plan sees the device as it was before that.
+void Add::free_devices() {
+  const std::vector<std::string> devices = backend_->devices();
+  if (devices.empty()) return;
+  const auto refuse_claimed = [&] {
+    session_.state->read([&](const Txn& txn) {
+      for (const std::string& device : devices) {
+        const auto owner = device_owner(txn, device);
+        if (!owner || *owner == attachment_key(request_)) continue;
+        throw Error(Code::kTryAgainLater, "device " + device + " is in use by container " +
+                                              owner->container_id + " (attachment " +
+                                              owner->to_string() + ")");
+      }
+    });
+  };
+  try {
+    refuse_claimed();
+  } catch (const Error&) {
+    if (reclaim(session_, false).undone.empty()) throw;
+    refuse_claimed();
   }
 }
 
@@ -194,9 +240,9 @@ void Add::record_once() {
     attachment.pod_namespace = request_.arg("K8S_POD_NAMESPACE");
     attachment.pod_name = request_.arg("K8S_POD_NAME");
     attachment.created = time(nullptr);
-    attachment.devices = plan_.devices;
+    attachment.devices = backend_->devices();
     attachment.link = plan_.link;
-    for (const std::string& device : plan_.devices) {
+    for (const std::string& device : attachment.devices) {
       if (const auto other = claim_device(txn, device, attachment.key)) {
         throw Error(Code::kTryAgainLater,
                     "device " + device + " is in use by attachment " + other->to_string());
@@ -218,6 +264,12 @@ void Add::plan_around(Attachment& attachment) {
   if (!chained_) {
     ips_ = addressing_.ips();
     routes_ = addressing_.routes();
+  }
+  if (!plan_.has_netdev) {
+    // Its program configures it; the addresses are for the result.
+    attachment.routing = routing_.to_json();
+    choose_mac(attachment);
+    return;
   }
   routing_ = plan_routing({config_.coordinator, request_.ifname, request_.container_id, ips_,
                            routes_, chained_, pod_view_, session_.host,
@@ -262,6 +314,10 @@ Result Add::execute() {
   LinkInfo link =
       backend_->attach({request_, config_, session_.host, *pod_}, *pod_netns_, attachment_.link);
   lock = NamedLock();
+  if (!plan_.has_netdev) {
+    attachment_.link["index"] = 0;
+    return make_result(link);
+  }
   prepare_pod(link);
   prober_.emplace(*pod_, link);
   avoid_conflicts(link);
@@ -289,6 +345,7 @@ void Add::avoid_conflicts(LinkInfo& link) {
   const CoordinatorConfig& config = config_.coordinator;
   if (!config.detect_ip_conflict || config.mode == CoordinatorConfig::Mode::kDisabled) return;
   if (!chained_) pod_->send(link_up_message(link.index, true), "set " + link.name + " up");
+  await_carrier(link, kCarrierBeforeProbes);
   std::vector<IpAddress> unknown;
   for (const ResultIp& ip : ips_) unknown.push_back(ip.address.address);
   for (int tries = 1;; ++tries) {
@@ -404,10 +461,27 @@ void Add::probe_gateways(const LinkInfo& link) {
                                             ": it answers no request");
     }
   }
-  // Without probes the kernel announces by arp_notify and ndisc_notify. An interface that was up
-  // before its addresses came has to be announced here.
-  if (enabled && config.detect_ip_conflict) {
+  // The kernel announces by arp_notify and ndisc_notify when a link comes up. One that was up
+  // before its addresses came, or had no carrier then, has to be announced here.
+  const bool probed = enabled && config.detect_ip_conflict;
+  if (plan_.carrier_comes_late) await_carrier(link, kCarrierBeforeAnnouncing);
+  if (probed || plan_.carrier_comes_late) {
     pod_netns_->run([&] { prober_->announce(sources); });
+  }
+}
+
+// Waits until frames can be sent, or for `limit` at most.
+void Add::await_carrier(const LinkInfo& link, std::chrono::milliseconds limit) {
+  if (!plan_.carrier_comes_late) return;
+  const auto end = std::chrono::steady_clock::now() + limit;
+  for (;;) {
+    const auto now = pod_->find_link(link.index);
+    if (!now || (now->flags & IFF_RUNNING) != 0) return;
+    if (std::chrono::steady_clock::now() >= end) {
+      log_warning("interface " + link.name + " has no carrier");
+      return;
+    }
+    usleep(kCarrierPause);
   }
 }
 
@@ -417,8 +491,9 @@ Result Add::make_result(const LinkInfo& link) const {
     result.dns = config_.dns;
     ResultInterface interface;
     interface.name = link.name;
-    interface.mac = to_string(link.address);
+    if (!link.address.empty()) interface.mac = to_string(link.address);
     interface.mtu = link.mtu;
+    if (const Json* pci = attachment_.link.find("pciID")) interface.pci_id = pci->as_string();
     interface.sandbox = request_.netns;
     result.interfaces.push_back(std::move(interface));
     result.ips = ips_;

@@ -65,13 +65,18 @@ void check(const Request& request) {
   const Attachment attachment = recorded(session, request, netns);
   check_leases(*session.state, attachment);
 
+  const std::unique_ptr<Backend> backend = make_backend(attachment.cni_type);
+  if (!backend) fail("it was made by a backend that this railcni does not have");
   std::optional<RouteSocket> pod;
   netns.run([&pod] { pod.emplace(); });
+  // Index 0: what the Pod got has no interface.
+  if (const Json* index = attachment.link.find("index"); index != nullptr && index->as_int() == 0) {
+    backend->check(session.host, LinkInfo(), attachment);
+    return;
+  }
   const auto link = pod->find_link(request.ifname);
   if (!link) fail("interface " + request.ifname + " is missing in the container");
   if ((link->flags & IFF_UP) == 0) fail("interface " + request.ifname + " is down");
-  const std::unique_ptr<Backend> backend = make_backend(attachment.cni_type);
-  if (!backend) fail("it was made by a backend that this railcni does not have");
   backend->check(session.host, *link, attachment);
   check_mac(*link, previous);
   const Result result = Result::from_json(attachment.result, "the recorded result");

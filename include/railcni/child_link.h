@@ -1,0 +1,54 @@
+// What the backends share that make a child of a master directly in the Pod (macvlan, ipvlan).
+#ifndef RAILCNI_CHILD_LINK_H_
+#define RAILCNI_CHILD_LINK_H_
+
+#include <functional>
+#include <string>
+
+#include "railcni/backend.h"
+#include "railcni/object_reader.h"
+#include "railcni/uplink.h"
+
+namespace railcni {
+
+struct ChildBlock {
+  std::string path;  // the block's name: "macvlan"
+  UplinkSpec uplink;
+  bool link_in_container = false;  // the master is in the Pod's namespace, too
+  uint32_t mtu = 0;                // 0: the master's
+};
+
+// Reads the keys that the blocks have in common; the backend reads its own and calls finish().
+// Throws Error{kInvalidConfig}.
+ChildBlock read_child_block(ObjectReader& reader);
+
+// The namespace that the master is in.
+RouteSocket& master_socket(const PlanContext& context, const ChildBlock& block);
+
+// For STATUS: throws when the master is not there, is down, or has a smaller MTU than the block's.
+void check_child_master(RouteSocket& host, ChildBlock& block);
+
+// Plans the child: master, its addresses, the lock under which a missing VLAN or bond is made, and
+// of the record "master", "mtu" and "linkInContainer". An empty list of masters becomes the device
+// of the default route. Throws as check_child_master().
+LinkPlan plan_child(const PlanContext& context, ChildBlock& block);
+
+// Makes the link that `wanted` describes (kind, address, info_data), down, on the master, which is
+// made first where it is missing; records its index in `link`.
+LinkInfo make_child(const PlanContext& context, const Netns& pod_netns, const ChildBlock& block,
+                    NewLink wanted, Json& link);
+
+// Deletes the attachment's link in the Pod's namespace (nullptr: it is gone, and the link with it).
+// Once its index is recorded that is the link's identity, whatever name or MAC it has been given
+// since. Before that (the ADD died) it is the link of the attachment's name and of that kind for
+// which `is_ours` holds.
+void delete_child(RouteSocket* pod, const Attachment& attachment, const std::string& kind,
+                  const std::function<bool(const LinkInfo&)>& is_ours);
+
+// For CHECK: kind and master. Throws Error{kCheckFailed}.
+void check_child(RouteSocket& host, const LinkInfo& found, const Attachment& attachment,
+                 const std::string& kind);
+
+}  // namespace railcni
+
+#endif  // RAILCNI_CHILD_LINK_H_

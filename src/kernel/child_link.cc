@@ -1,0 +1,139 @@
+#include "railcni/child_link.h"
+
+#include <net/if.h>
+
+#include <cerrno>
+
+#include "railcni/error.h"
+
+namespace railcni {
+namespace {
+
+void check_mtu(const ChildBlock& block, const LinkInfo& master) {
+  if (block.mtu > master.mtu) {
+    throw Error(Code::kInvalidConfig, block.path + ".mtu " + std::to_string(block.mtu) +
+                                          ": must be at most the MTU of master " + master.name +
+                                          ", " + std::to_string(master.mtu));
+  }
+}
+
+void check_master(const ChildBlock& block, const LinkInfo& master) {
+  if ((master.flags & IFF_UP) == 0) {
+    throw Error(Code::kKernel, "master " + master.name +
+                                   " is down: bring it up first (ip link set " + master.name +
+                                   " up)");
+  }
+  check_mtu(block, master);
+}
+
+// The master, where there is one that needs nothing done to it.
+std::optional<LinkInfo> find_master(RouteSocket& socket, ChildBlock& block) {
+  if (block.uplink.masters.empty()) block.uplink.masters = {default_route_device(socket)};
+  std::optional<LinkInfo> master = find_uplink(socket, block.uplink);
+  if (master) check_master(block, *master);
+  return master;
+}
+
+}  // namespace
+
+ChildBlock read_child_block(ObjectReader& reader) {
+  reader.allow({"ippools", "matchMasterSubnet"});  // the configuration's reader has read them
+  ChildBlock block;
+  block.path = reader.full_name("");
+  block.path.pop_back();  // the dot
+  block.uplink = read_uplink(reader);
+  block.link_in_container = reader.boolean("linkInContainer").value_or(false);
+  // 68 is the least MTU of IPv4 (RFC 791); 0 inherits the master's.
+  const int64_t mtu = reader.integer("mtu", 0, 65535).value_or(0);
+  if (mtu > 0 && mtu < 68) {
+    throw Error(Code::kInvalidConfig,
+                reader.full_name("mtu") + ": must be 0 or at least 68, not " + std::to_string(mtu));
+  }
+  block.mtu = static_cast<uint32_t>(mtu);
+  // Of the RDMA shared device plugin's resource, which Multus and the device plugin act on.
+  reader.string("rdmaResourceName");
+  return block;
+}
+
+RouteSocket& master_socket(const PlanContext& context, const ChildBlock& block) {
+  return block.link_in_container ? context.pod : context.host;
+}
+
+void check_child_master(RouteSocket& host, ChildBlock& block) {
+  if (!block.link_in_container) find_master(host, block);  // else it is a Pod's affair
+}
+
+LinkPlan plan_child(const PlanContext& context, ChildBlock& block) {
+  RouteSocket& socket = master_socket(context, block);
+  const std::optional<LinkInfo> master = find_master(socket, block);
+  LinkPlan plan;
+  plan.master = block.uplink.name();
+  if (!master) {
+    // Two Pods that need the same missing bond or VLAN must not both make it.
+    plan.lock = "uplink/" + plan.master;
+  } else if (context.config.ipam.match_master_subnet) {
+    plan.master_addresses = addresses_around(socket, *master);
+  }
+  plan.link = Json::object({{"master", plan.master}});
+  if (block.link_in_container) plan.link["linkInContainer"] = true;
+  if (block.mtu > 0) plan.link["mtu"] = block.mtu;
+  return plan;
+}
+
+LinkInfo make_child(const PlanContext& context, const Netns& pod_netns, const ChildBlock& block,
+                    NewLink wanted, Json& link) {
+  RouteSocket& socket = master_socket(context, block);
+  const LinkInfo master = ensure_uplink(socket, block.uplink);
+  check_mtu(block, master);  // a master that has just been made was not there for the plan to check
+  wanted.name = context.request.ifname;
+  wanted.parent = master.index;
+  if (!block.link_in_container) wanted.netns_fd = pod_netns.fd();
+  wanted.mtu = block.mtu;
+  std::string explanation;
+  const int error = socket.try_send(new_link_message(wanted), &explanation);
+  if (error != 0) {
+    if (error == EEXIST) link["nameTaken"] = true;
+    throw Error(Code::kKernel, "create " + wanted.kind + " " + wanted.name + " on master " +
+                                   master.name + ": " + errno_text(error) +
+                                   (explanation.empty() ? "" : " (" + explanation + ")"));
+  }
+  const auto made = context.pod.find_link(wanted.name);
+  if (!made) {
+    throw Error(Code::kKernel,
+                wanted.kind + " " + wanted.name + " is gone right after it was made");
+  }
+  link["index"] = made->index;
+  return *made;
+}
+
+void delete_child(RouteSocket* pod, const Attachment& attachment, const std::string& kind,
+                  const std::function<bool(const LinkInfo&)>& is_ours) {
+  if (pod == nullptr) return;
+  const Json* index = attachment.link.find("index");
+  const std::optional<LinkInfo> found = index != nullptr
+                                            ? pod->find_link(static_cast<int>(index->as_int()))
+                                            : pod->find_link(attachment.key.ifname);
+  if (!found || found->kind != kind) return;
+  if (index == nullptr && !is_ours(*found)) return;
+  std::string explanation;
+  const int error = pod->try_send(delete_link_message(found->index), &explanation);
+  if (error != 0 && error != ENODEV) {
+    throw Error(Code::kKernel, "delete " + kind + " " + found->name + ": " + errno_text(error) +
+                                   (explanation.empty() ? "" : " (" + explanation + ")"));
+  }
+}
+
+void check_child(RouteSocket& host, const LinkInfo& found, const Attachment& attachment,
+                 const std::string& kind) {
+  const auto fail = [&found](const std::string& why) {
+    throw Error(Code::kCheckFailed, "interface " + found.name + ": " + why);
+  };
+  if (found.kind != kind) fail("it is not a " + kind + " but \"" + found.kind + "\"");
+  if (attachment.link.find("linkInContainer") != nullptr) return;
+  const std::string master_name = attachment.link.at("master").as_string();
+  const auto master = host.find_link(master_name);
+  if (!master) fail("its master " + master_name + " is gone");
+  if (found.parent != master->index) fail("it is no longer a child of " + master_name);
+}
+
+}  // namespace railcni

@@ -1,0 +1,234 @@
+#include "railcni/netdev_state.h"
+
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "railcni/error.h"
+#include "railcni/log.h"
+#include "railcni/vf.h"
+
+namespace railcni {
+namespace {
+
+constexpr uint32_t kFlags = IFF_PROMISC | IFF_ALLMULTI | IFF_NOARP | IFF_MULTICAST;
+
+// How long a driver may take to show a MAC that it has accepted; the peers wait as long.
+constexpr int kMacTries = 200;
+constexpr useconds_t kMacPause = 10000;  // microseconds
+
+template <typename Fill>
+NetlinkMessage set_link_message(int index, Fill fill) {
+  ifinfomsg header{};
+  header.ifi_index = index;
+  // RTM_NEWLINK without NLM_F_CREATE changes an existing link as RTM_SETLINK does, and takes all
+  // attributes of either.
+  NetlinkMessage message(RTM_NEWLINK, 0, &header, sizeof header);
+  fill(message);
+  return message;
+}
+
+NetlinkMessage flags_message(int index, uint32_t flags, uint32_t mask) {
+  ifinfomsg header{};
+  header.ifi_index = index;
+  header.ifi_flags = flags;
+  header.ifi_change = mask;
+  return NetlinkMessage(RTM_NEWLINK, 0, &header, sizeof header);
+}
+
+bool has_mac(RouteSocket& socket, int index, const HwAddress& mac) {
+  const auto link = socket.find_link(index);
+  return link && link->address == mac;
+}
+
+// Sends the messages of a restoration one by one, going on past errors.
+class Restorer {
+ public:
+  Restorer(RouteSocket& socket, std::string name) : socket_(socket), name_(std::move(name)) {}
+
+  int send(const NetlinkMessage& message, const std::string& what) {
+    std::string explanation;
+    const int error = send_while_busy(socket_, message, &explanation);
+    if (error != 0) {
+      fail(what + " of " + name_ + ": " + errno_text(error) +
+           (explanation.empty() ? "" : " (" + explanation + ")"));
+    }
+    return error;
+  }
+  void fail(const std::string& msg) {
+    if (!first_) first_.emplace(Code::kKernel, msg);
+  }
+  void finish() const {
+    if (first_) throw *first_;
+  }
+
+ private:
+  RouteSocket& socket_;
+  std::string name_;
+  std::optional<Error> first_;
+};
+
+std::vector<std::string> without(std::vector<std::string> names,
+                                 const std::vector<std::string>& those) {
+  std::erase_if(names, [&those](const std::string& name) {
+    return std::find(those.begin(), those.end(), name) != those.end();
+  });
+  return names;
+}
+
+}  // namespace
+
+NetdevState NetdevState::of(const LinkInfo& link) {
+  NetdevState state;
+  state.name = link.name;
+  state.alt_names = link.alt_names;
+  state.mac = link.address;
+  state.mtu = link.mtu;
+  state.tx_queue_length = link.tx_queue_length;
+  state.group = link.group;
+  state.flags = link.flags & (kFlags | IFF_UP);
+  return state;
+}
+
+Json NetdevState::to_json() const {
+  Json json = Json::object({{"name", name},
+                            {"mac", to_string(mac)},
+                            {"mtu", mtu},
+                            {"txQueueLength", tx_queue_length},
+                            {"group", group},
+                            {"flags", flags}});
+  if (!alt_names.empty()) json["altNames"] = Json::strings(alt_names);
+  return json;
+}
+
+NetdevState NetdevState::from_json(const Json& json) {
+  NetdevState state;
+  state.name = json.at("name").as_string();
+  state.mac = parse_hw_address(json.at("mac").as_string()).value_or(HwAddress());
+  state.mtu = static_cast<uint32_t>(json.at("mtu").as_uint());
+  state.tx_queue_length = static_cast<uint32_t>(json.at("txQueueLength").as_uint());
+  state.group = static_cast<uint32_t>(json.at("group").as_uint());
+  state.flags = static_cast<uint32_t>(json.at("flags").as_uint());
+  if (const Json* names = json.find("altNames")) {
+    for (const Json& name : names->as_array()) state.alt_names.push_back(name.as_string());
+  }
+  return state;
+}
+
+std::optional<LinkInfo> find_device_link(RouteSocket& socket, const std::string& device) {
+  for (LinkInfo& link : socket.links()) {
+    if (link.parent_device == device && link.kind.empty()) return std::move(link);
+  }
+  return std::nullopt;
+}
+
+NetlinkMessage move_link_message(int index, int netns_fd, const std::string& name, uint32_t mtu) {
+  return set_link_message(index, [&](NetlinkMessage& message) {
+    message.put_u32(IFLA_NET_NS_FD, static_cast<uint32_t>(netns_fd));
+    message.put_string(IFLA_IFNAME, name);
+    if (mtu != 0) message.put_u32(IFLA_MTU, mtu);
+  });
+}
+
+NetlinkMessage alt_names_message(int index, const std::vector<std::string>& names, bool add) {
+  ifinfomsg header{};
+  header.ifi_index = index;
+  NetlinkMessage message(add ? RTM_NEWLINKPROP : RTM_DELLINKPROP,
+                         add ? NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND : 0, &header,
+                         sizeof header);
+  message.nest(IFLA_PROP_LIST, [&names](NetlinkMessage& list) {
+    for (const std::string& name : names) list.put_string(IFLA_ALT_IFNAME, name);
+  });
+  return message;
+}
+
+void set_mac_verified(RouteSocket& socket, int index, const HwAddress& mac) {
+  const auto link = socket.find_link(index);
+  if (!link) throw Error(Code::kKernel, "set the MAC of a link that is gone");
+  if (link->address == mac) return;
+  std::string explanation;
+  const int refused = send_while_busy(socket, hw_address_message(index, mac), &explanation);
+  if (refused == 0 && has_mac(socket, index, mac)) return;
+  const bool was_up = (link->flags & IFF_UP) != 0;
+  if (!was_up) send_while_busy(socket, link_up_message(index, true), nullptr);
+  socket.try_send(link_up_message(index, false));
+  if (was_up) send_while_busy(socket, link_up_message(index, true), nullptr);
+  for (int tries = 0; tries < kMacTries; ++tries) {
+    if (has_mac(socket, index, mac)) return;
+    usleep(kMacPause);
+  }
+  throw Error(Code::kKernel, "set the MAC of " + link->name + " to " + to_string(mac) +
+                                 ": it keeps " + to_string(link->address) +
+                                 (refused == 0 ? "" : ": " + errno_text(refused)) +
+                                 (explanation.empty() ? "" : " (" + explanation + ")"));
+}
+
+void restore_netdev(RouteSocket& host, int index, const NetdevState& original) {
+  const auto now = host.find_link(index);
+  if (!now) throw Error(Code::kKernel, "interface " + original.name + " went away again");
+  Restorer restorer(host, now->name);
+  const bool rename = now->name != original.name;
+  // Before Linux 6.2 a link must be down to be renamed.
+  if (rename && (now->flags & IFF_UP) != 0) {
+    restorer.send(link_up_message(index, false), "set down");
+  }
+  // An alternative name that is in the way of the real one goes first.
+  if (const auto extra = without(now->alt_names, original.alt_names); !extra.empty()) {
+    restorer.send(alt_names_message(index, extra, false), "remove the alternative names");
+  }
+  if (rename) {
+    if (host.find_link(original.name)) {
+      log_warning("interface " + now->name + " cannot be called " + original.name +
+                  " again: another one has that name by now");
+    } else {
+      restorer.send(set_link_message(index,
+                                     [&original](NetlinkMessage& message) {
+                                       message.put_string(IFLA_IFNAME, original.name);
+                                     }),
+                    "restore the name " + original.name);
+    }
+  }
+  if (const auto lost = without(original.alt_names, now->alt_names); !lost.empty()) {
+    restorer.send(alt_names_message(index, lost, true), "restore the alternative names");
+  }
+  if (now->mtu != original.mtu) {
+    restorer.send(set_link_message(index,
+                                   [&original](NetlinkMessage& message) {
+                                     message.put_u32(IFLA_MTU, original.mtu);
+                                   }),
+                  "restore MTU " + std::to_string(original.mtu));
+  }
+  if (now->tx_queue_length != original.tx_queue_length) {
+    restorer.send(tx_queue_length_message(index, original.tx_queue_length),
+                  "restore the transmit queue length");
+  }
+  if (now->group != original.group) {
+    restorer.send(set_link_message(index,
+                                   [&original](NetlinkMessage& message) {
+                                     message.put_u32(IFLA_GROUP, original.group);
+                                   }),
+                  "restore the group");
+  }
+  if (((now->flags ^ original.flags) & kFlags) != 0) {
+    restorer.send(flags_message(index, original.flags, kFlags), "restore the flags");
+  }
+  if (now->address != original.mac && !original.mac.empty()) {
+    try {
+      set_mac_verified(host, index, original.mac);
+    } catch (const Error& error) {
+      restorer.fail(error.msg());
+    }
+  }
+  const auto last = host.find_link(index);
+  const bool want_up = (original.flags & IFF_UP) != 0;
+  if (last && ((last->flags & IFF_UP) != 0) != want_up) {
+    restorer.send(link_up_message(index, want_up), want_up ? "set up" : "set down");
+  }
+  restorer.finish();
+}
+
+}  // namespace railcni
