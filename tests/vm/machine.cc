@@ -1,0 +1,143 @@
+#include "tests/vm/machine.h"
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <stdexcept>
+#include <thread>
+
+namespace railcni::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kDevices = "/sys/bus/pci/devices/";
+
+void wait_until(const std::string& what, const std::function<bool()>& condition) {
+  if (!eventually(condition)) throw std::runtime_error("waited in vain for " + what);
+}
+
+std::string link_target_name(const std::string& path) {
+  std::error_code error;
+  return fs::read_symlink(path, error).filename().string();
+}
+
+void clean_up() {
+  for (const char* nic : kNics) {
+    (void)ip_succeeds(std::string("link set ") + nic + " nomaster");
+    (void)ip_succeeds(std::string("addr flush scope global dev ") + nic);
+  }
+  for (const char* kind : {"vlan", "bond"}) {
+    const Json links = ip_json(std::string("link show type ") + kind);
+    for (const Json& link : links.as_array()) {
+      if (const Json* name = link.find("ifname")) {
+        (void)ip_succeeds("link del " + name->as_string());
+      }
+    }
+  }
+}
+
+// Up, and with the link-local address that the kernel gives it in the background.
+bool has_settled(const std::string& nic) {
+  const Json links = ip_json("addr show dev " + nic);
+  const Json& link = links.as_array().at(0);
+  if (link.at("operstate").as_string() != "UP") return false;
+  for (const Json& address : link.at("addr_info").as_array()) {
+    if (address.at("scope").as_string() == "link") return address.find("tentative") == nullptr;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool eventually(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return true;
+}
+
+std::string pci_address_of(const std::string& ifname) {
+  return link_target_name("/sys/class/net/" + ifname + "/device");
+}
+
+std::string driver_of(const std::string& pci_address) {
+  return link_target_name(kDevices + pci_address + "/driver");
+}
+
+std::string netdev_of(const std::string& pci_address) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(kDevices + pci_address + "/net", error)) {
+    return entry.path().filename().string();
+  }
+  return "";
+}
+
+void set_vf_count(const std::string& nic, int count) {
+  std::ofstream file("/sys/class/net/" + nic + "/device/sriov_numvfs");
+  file << count << std::flush;
+  if (!file) throw std::runtime_error(nic + ": sriov_numvfs cannot be set");
+}
+
+std::vector<std::string> vfs_of(const std::string& nic) {
+  const std::string device = kDevices + pci_address_of(nic);
+  const std::string count = read_line(device + "/sriov_numvfs");
+  if (count != std::to_string(kMaxVfs)) {
+    if (count != "0") set_vf_count(nic, 0);
+    set_vf_count(nic, kMaxVfs);
+  }
+  std::vector<std::string> addresses;
+  for (int i = 0; i < kMaxVfs; ++i) {
+    addresses.push_back(link_target_name(device + "/virtfn" + std::to_string(i)));
+    wait_until("the interface of " + nic + "'s virtual function " + std::to_string(i),
+               [&] { return !netdev_of(addresses.back()).empty(); });
+  }
+  return addresses;
+}
+
+Machine::Machine() {
+  enter_sandbox();
+  clean_up();
+  for (const char* nic : kNics) ip(std::string("link set ") + nic + " up");
+  for (const char* nic : kNics) {
+    wait_until(std::string(nic) + "'s carrier", [&] { return has_settled(nic); });
+  }
+}
+
+Machine::~Machine() { clean_up(); }
+
+Json machine_snapshot() {
+  Json json = snapshot();
+  Json::Array functions;
+  for (const auto& entry : fs::directory_iterator(kDevices)) {
+    const std::string address = entry.path().filename().string();
+    functions.push_back(Json::object(
+        {{"address", address}, {"driver", driver_of(address)}, {"netdev", netdev_of(address)}}));
+  }
+  json["functions"] = Json::array(std::move(functions));
+  return json;
+}
+
+std::string machine_changes_since(const Json& before) {
+  Json links = before;
+  links.erase("functions");
+  std::string changes = changes_since(links);
+  const Json now = machine_snapshot();
+  if (now.at("functions") != before.at("functions")) {
+    changes += "PCI functions: before: " + before.at("functions").dump() +
+               "\nnow: " + now.at("functions").dump() + "\n";
+  }
+  return changes;
+}
+
+std::string read_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+}  // namespace railcni::test

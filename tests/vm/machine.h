@@ -1,0 +1,55 @@
+// The VM's hardware: four igb NICs (run.sh wires them) and the virtual functions made of them.
+#ifndef RAILCNI_TESTS_VM_MACHINE_H_
+#define RAILCNI_TESTS_VM_MACHINE_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "railcni/json.h"
+#include "tests/support/sandbox.h"
+
+namespace railcni::test {
+
+// The physical functions, as guest.sh names them: two ends of the wire of rail 1, two of rail 2.
+inline constexpr const char* kNics[] = {"rail1", "rail1b", "rail2", "rail2b"};
+inline constexpr int kMaxVfs = 7;  // of the 82576 that QEMU's igb is
+
+// The PCI address of a network interface of this namespace, "0000:01:00.0".
+std::string pci_address_of(const std::string& ifname);
+// The driver that a PCI function is bound to; empty when it has none.
+std::string driver_of(const std::string& pci_address);
+// The interface of a PCI function; empty when it is not in the caller's network namespace.
+std::string netdev_of(const std::string& pci_address);
+
+// The PCI addresses of a NIC's virtual functions, by index. Makes kMaxVfs when there are not as
+// many, and waits for their interfaces; they stay for the next test, since to take them away costs
+// seconds. Throws std::runtime_error.
+std::vector<std::string> vfs_of(const std::string& nic);
+// Writes sriov_numvfs; throws std::runtime_error when the kernel refuses it.
+void set_vf_count(const std::string& nic, int count);
+
+// The host as a test finds it: every NIC up with a carrier and no more, no bond, no VLAN. Cleans up
+// at both ends.
+class Machine {
+ public:
+  Machine();
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+  ~Machine();
+};
+
+// As snapshot() of the host, and the driver and interface of every PCI function.
+Json machine_snapshot();
+// As changes_since() of the host for that.
+std::string machine_changes_since(const Json& before);
+
+// Asks again for up to ten seconds: links come up in the background.
+bool eventually(const std::function<bool()>& condition);
+
+// Reads a file of /sys or /proc, without the newline at its end; empty when it cannot be read.
+std::string read_line(const std::string& path);
+
+}  // namespace railcni::test
+
+#endif  // RAILCNI_TESTS_VM_MACHINE_H_

@@ -1,0 +1,83 @@
+#!/bin/sh
+# Boots a VM with SR-IOV NICs and runs the tests of a lane in it, against the build's own binary.
+# Usage: run.sh BUILD LANE [PATTERN]
+# LANE is the tests' tag, PATTERN a Catch2 test specification that replaces it.
+# RAILCNI_VM_SCRIPT=FILE runs that shell script in the VM instead of the tests.
+set -eu
+
+build=$(cd "$1" && pwd)
+lane=$2
+pattern=${3:-}
+here=$(cd "$(dirname "$0")" && pwd)
+root=$("$here/root.sh")
+# Well above what a lane takes on a slow machine.
+limit=${RAILCNI_VM_TIMEOUT:-900}
+
+work=$(mktemp -d)
+qemu=
+cleanup() {
+  [ -z "$qemu" ] || kill "$qemu" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+mkdir "$work/out" "$work/initramfs" "$work/initramfs/bin" "$work/initramfs/modules" \
+  "$work/initramfs/dev"
+printf '%s' "$pattern" >"$work/out/pattern"
+[ -z "${RAILCNI_VM_SCRIPT:-}" ] || cp "$RAILCNI_VM_SCRIPT" "$work/out/script"
+
+# What init needs before it has a root: busybox, and the modules that make the root.
+kernel=$(ls "$root/lib/modules")
+busybox=$root/bin/busybox
+cp "$busybox" "$work/initramfs/bin/"
+cp "$here/init" "$here/guest.sh" "$work/initramfs/"
+chroot "$root" /sbin/modprobe -S "$kernel" -D -a 9pnet_virtio 9p overlay |
+  while read -r _ module; do
+    name=$(basename "$module" .xz)
+    [ ! -f "$work/initramfs/modules/$name" ] || continue
+    "$busybox" unxz -c "$root$module" >"$work/initramfs/modules/$name"
+    echo "$name" >>"$work/initramfs/modules/order"
+  done
+(cd "$work/initramfs" && find . | "$busybox" cpio -o -H newc 2>/dev/null) >"$work/initramfs.cpio"
+
+# nic NUMBER HUB: an igb, the NIC that QEMU emulates SR-IOV for, as PCI function 0000:0NUMBER:00.0.
+# Those on one hub are on one wire.
+nic() {
+  echo "-device pcie-root-port,id=port$1,slot=$1,chassis=$1"
+  echo "-netdev hubport,id=net$1,hubid=$2"
+  echo "-device igb,bus=port$1,netdev=net$1,mac=52:54:00:00:00:0$1,romfile="
+}
+# share TAG FOLDER OPTIONS
+share() {
+  echo "-fsdev local,id=$1,path=$2,security_model=none,multidevs=remap$3"
+  echo "-device virtio-9p-pci,fsdev=$1,mount_tag=$1"
+}
+
+# QEMU comes from the root, too, with its own C library.
+# shellcheck disable=SC2046  # lists; the folders' names are ours, but for spaces in them
+timeout "$limit" "$root/lib64/ld-linux-x86-64.so.2" --library-path "$root/lib/x86_64-linux-gnu" \
+  "$root/usr/bin/qemu-system-x86_64" -L "$root/usr/share/qemu" -L "$root/usr/share/seabios" \
+  -nodefaults -no-user-config -no-reboot -display none \
+  -M q35 -accel tcg,thread=multi -cpu max -m 2G -smp 2 \
+  -serial "file:$work/console" -serial stdio \
+  -kernel "$root/boot/vmlinuz-$kernel" -initrd "$work/initramfs.cpio" \
+  -append "console=ttyS0 panic=-1 oops=panic quiet rdinit=/init railcni.lane=$lane" \
+  $(nic 1 1) $(nic 2 1) $(nic 3 2) $(nic 4 2) \
+  $(share root "$root" ,readonly=on) $(share build "$build" ,readonly=on) \
+  $(share out "$work/out" "") </dev/null 2>"$work/qemu" &
+qemu=$!
+status=0
+wait "$qemu" || status=$?
+qemu=
+
+passed=0 failed=0
+if [ -f "$work/out/counts" ]; then
+  while read -r p f; do passed=$((passed + p)) failed=$((failed + f)); done <"$work/out/counts"
+fi
+if [ "$status" != 0 ] || [ ! -f "$work/out/finished" ]; then
+  failed=$((failed + 1))
+  printf '%s\n' "vm: lane $lane did not come to its end (status $status); the kernel's console:"
+  tail -n 200 "$work/console" "$work/qemu"
+fi
+[ -z "${RAILCNI_TEST_COUNTS:-}" ] || echo "$passed $failed" >>"$RAILCNI_TEST_COUNTS"
+[ "$failed" = 0 ]
