@@ -2,6 +2,7 @@
 #ifndef RAILCNI_BACKEND_H_
 #define RAILCNI_BACKEND_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,12 +16,20 @@
 
 namespace railcni {
 
-// What a backend plans with.
+// A Pod's network namespace, and a socket in it.
+struct PodSide {
+  const Netns& netns;
+  RouteSocket& route;
+};
+
+// What a backend plans and attaches with.
 struct PlanContext {
   const Request& request;
   const NetworkConfig& config;
   RouteSocket& host;
   RouteSocket& pod;
+  // While attaching: records `link` as it is now, for what a later step's undo needs to know.
+  std::function<void()> save;
 };
 
 // What a backend found out and decided before anything has changed.
@@ -70,7 +79,7 @@ class Backend {
   // Undoes whatever attach() has done of `attachment.link`, completely or up to any point. `pod` is
   // nullptr when the Pod's namespace is gone. Undoing what is not there is a success; what does not
   // belong to the attachment is left alone. Throws when something is left that could not be undone.
-  virtual void detach(RouteSocket& host, RouteSocket* pod, const Attachment& attachment) = 0;
+  virtual void detach(RouteSocket& host, const PodSide* pod, const Attachment& attachment) = 0;
 
   // For STATUS: throws when an ADD with this configuration could not work on this node now.
   virtual void status(RouteSocket& host) = 0;

@@ -42,7 +42,7 @@ LinkInfo make_child(const PlanContext& context, const Netns& pod_netns, const Ch
 // Once its index is recorded that is the link's identity, whatever name or MAC it has been given
 // since. Before that (the ADD died) it is the link of the attachment's name and of that kind for
 // which `is_ours` holds.
-void delete_child(RouteSocket* pod, const Attachment& attachment, const std::string& kind,
+void delete_child(const PodSide* pod, const Attachment& attachment, const std::string& kind,
                   const std::function<bool(const LinkInfo&)>& is_ours);
 
 // For CHECK: kind and master. Throws Error{kCheckFailed}.

@@ -105,7 +105,7 @@ class NetlinkBatch {
   bool empty() const { return steps_.empty(); }
 
  private:
-  friend class RouteSocket;
+  friend class NetlinkSocket;
   struct Step {
     NetlinkMessage message;
     std::string what;
@@ -114,10 +114,53 @@ class NetlinkBatch {
   std::vector<Step> steps_;
 };
 
-// An rtnetlink socket; it belongs for ever to the namespace in which it was made.
-class RouteSocket {
+// A netlink socket; it belongs for ever to the namespace in which it was made.
+class NetlinkSocket {
  public:
-  // In the calling thread's namespace. Throws Error{kKernel}.
+  // `protocol` is NETLINK_ROUTE or NETLINK_RDMA of <linux/netlink.h>. In the calling thread's
+  // namespace. Throws Error{kKernel}.
+  explicit NetlinkSocket(int protocol);
+
+  using OnMessage = std::function<void(const nlmsghdr*)>;
+
+  // Sends all messages and waits for all acknowledgements. Throws Error{kKernel} for the first
+  // message that failed, with its step, the errno's text and the kernel's own explanation
+  // (NLMSGERR_ATTR_MSG) when there is one. Returns the positions of the steps whose thing existed.
+  std::vector<size_t> send(const NetlinkBatch& batch);
+  void send(NetlinkMessage message, std::string what);
+  // As send() of one message, but returns the errno (0 for success) and leaves the kernel's
+  // explanation in `explanation`.
+  int try_send(const NetlinkMessage& message, std::string* explanation = nullptr);
+  // Asks for one object, as it is in a reply; returns the errno, as try_send().
+  int try_get(const NetlinkMessage& message, const OnMessage& on_reply);
+  // Asks for all objects. `restart` is called before each attempt: the kernel may say that
+  // something changed underneath (NLM_F_DUMP_INTR), and the dump is then begun again. Throws
+  // Error{kKernel}, or Error{kTryAgainLater} when it keeps changing.
+  void dump(const NetlinkMessage& message, const std::function<void()>& restart,
+            const OnMessage& on_message);
+
+ private:
+  struct Free {
+    void operator()(nl_sock* socket) const;
+  };
+  struct Outcome {
+    int error = 0;
+    std::string explanation;
+  };
+
+  uint32_t transmit(const std::vector<const nlmsghdr*>& messages);
+  // Reads replies until each of `outcomes` (sequence numbers from `first` on) has its
+  // acknowledgement.
+  void receive(uint32_t first, std::vector<Outcome>& outcomes, const OnMessage& on_message);
+
+  std::unique_ptr<nl_sock, Free> socket_;
+  std::unique_ptr<char[]> buffer_;
+  uint32_t sequence_ = 0;
+};
+
+// An rtnetlink socket.
+class RouteSocket : public NetlinkSocket {
+ public:
   RouteSocket();
 
   // Links by name (alternative names count) or index; nothing when there is none.
@@ -132,37 +175,8 @@ class RouteSocket {
   // The route that a packet to `destination` would take; nothing when there is none.
   std::optional<RouteInfo> lookup(const IpAddress& destination);
 
-  // Sends all messages and waits for all acknowledgements. Throws Error{kKernel} for the first
-  // message that failed, with its step, the errno's text and the kernel's own explanation
-  // (NLMSGERR_ATTR_MSG) when there is one. Returns the positions of the steps whose thing existed.
-  std::vector<size_t> send(const NetlinkBatch& batch);
-  void send(NetlinkMessage message, std::string what);
-  // As send() of one message, but returns the errno (0 for success) and leaves the kernel's
-  // explanation in `explanation`.
-  int try_send(const NetlinkMessage& message, std::string* explanation = nullptr);
-  // Asks for one object, as it is in a reply; returns the errno, as try_send().
-  int try_get(const NetlinkMessage& message, const std::function<void(const nlmsghdr*)>& on_reply);
-
  private:
-  struct Free {
-    void operator()(nl_sock* socket) const;
-  };
-  using OnMessage = std::function<void(const nlmsghdr*)>;
-  struct Outcome {
-    int error = 0;
-    std::string explanation;
-  };
-
-  uint32_t transmit(const std::vector<const nlmsghdr*>& messages);
-  void dump(const NetlinkMessage& message, const OnMessage& on_message);
   std::optional<LinkInfo> get_link(NetlinkMessage message);
-  // Reads replies until each of `outcomes` (sequence numbers from `first` on) has its
-  // acknowledgement.
-  void receive(uint32_t first, std::vector<Outcome>& outcomes, const OnMessage& on_message);
-
-  std::unique_ptr<nl_sock, Free> socket_;
-  std::unique_ptr<char[]> buffer_;
-  uint32_t sequence_ = 0;
 };
 
 // ---- messages ----

@@ -29,14 +29,14 @@ class Chained : public Backend {
     return found;
   }
 
-  void detach(RouteSocket&, RouteSocket* pod, const Attachment& attachment) override {
+  void detach(RouteSocket&, const PodSide* pod, const Attachment& attachment) override {
     if (pod == nullptr || attachment.link.find("mac") == nullptr) return;
-    const auto found = pod->find_link(static_cast<int>(attachment.link.at("index").as_int()));
+    const auto found = pod->route.find_link(static_cast<int>(attachment.link.at("index").as_int()));
     // Somebody after us may have set another one, which is not ours to take away.
     if (!found || to_string(found->address) != attachment.link.at("mac").as_string()) return;
     const auto old = parse_hw_address(attachment.link.at("oldMac").as_string());
     if (!old) return;
-    const int error = pod->try_send(hw_address_message(found->index, *old));
+    const int error = pod->route.try_send(hw_address_message(found->index, *old));
     if (error != 0 && error != ENODEV) {
       throw_errno(Code::kKernel, "give " + found->name + " its MAC back", error);
     }

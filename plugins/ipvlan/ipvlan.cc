@@ -27,7 +27,7 @@ class Ipvlan : public Backend {
   void configure(const NetworkConfig& config) override;
   LinkPlan plan(const PlanContext& context) override;
   LinkInfo attach(const PlanContext& context, const Netns& pod_netns, Json& link) override;
-  void detach(RouteSocket& host, RouteSocket* pod, const Attachment& attachment) override;
+  void detach(RouteSocket& host, const PodSide* pod, const Attachment& attachment) override;
   void status(RouteSocket& host) override { check_child_master(host, block_); }
   void check(RouteSocket& host, const LinkInfo& found, const Attachment& attachment) override;
 
@@ -61,7 +61,7 @@ LinkInfo Ipvlan::attach(const PlanContext& context, const Netns& pod_netns, Json
   return make_child(context, pod_netns, block_, std::move(wanted), link);
 }
 
-void Ipvlan::detach(RouteSocket&, RouteSocket* pod, const Attachment& attachment) {
+void Ipvlan::detach(RouteSocket&, const PodSide* pod, const Attachment& attachment) {
   // All children of one master have one MAC: until its index is recorded, kind and name are all
   // there is to tell ours by. The plan saw that the name was free, and make_child() records it when
   // the kernel says that it was not.

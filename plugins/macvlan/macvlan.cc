@@ -34,7 +34,7 @@ class Macvlan : public Backend {
   void configure(const NetworkConfig& config) override;
   LinkPlan plan(const PlanContext& context) override;
   LinkInfo attach(const PlanContext& context, const Netns& pod_netns, Json& link) override;
-  void detach(RouteSocket& host, RouteSocket* pod, const Attachment& attachment) override;
+  void detach(RouteSocket& host, const PodSide* pod, const Attachment& attachment) override;
   void status(RouteSocket& host) override { check_child_master(host, block_); }
   void check(RouteSocket& host, const LinkInfo& found, const Attachment& attachment) override;
 
@@ -103,7 +103,7 @@ LinkInfo Macvlan::attach(const PlanContext& context, const Netns& pod_netns, Jso
   return make_child(context, pod_netns, block_, std::move(wanted), link);
 }
 
-void Macvlan::detach(RouteSocket&, RouteSocket* pod, const Attachment& attachment) {
+void Macvlan::detach(RouteSocket&, const PodSide* pod, const Attachment& attachment) {
   delete_child(pod, attachment, "macvlan", [&attachment](const LinkInfo& link) {
     return to_string(link.address) == attachment.link.at("mac").as_string();
   });

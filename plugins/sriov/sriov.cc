@@ -18,7 +18,7 @@ class Sriov : public Backend {
   std::vector<std::string> devices() const override;
   LinkPlan plan(const PlanContext& context) override;
   LinkInfo attach(const PlanContext& context, const Netns& pod_netns, Json& link) override;
-  void detach(RouteSocket& host, RouteSocket* pod, const Attachment& attachment) override;
+  void detach(RouteSocket& host, const PodSide* pod, const Attachment& attachment) override;
   void status(RouteSocket&) override {}  // which VF it will be is known at ADD only
   void check(RouteSocket& host, const LinkInfo& found, const Attachment& attachment) override;
 
@@ -150,8 +150,8 @@ LinkInfo Sriov::attach(const PlanContext& context, const Netns& pod_netns, Json&
   return *now;
 }
 
-void Sriov::detach(RouteSocket& host, RouteSocket* pod, const Attachment& attachment) {
-  return_vf(host, pod, sysfs_, attachment.link);
+void Sriov::detach(RouteSocket& host, const PodSide* pod, const Attachment& attachment) {
+  return_vf(host, pod != nullptr ? &pod->route : nullptr, sysfs_, attachment.link);
 }
 
 void Sriov::check(RouteSocket&, const LinkInfo& found, const Attachment& attachment) {

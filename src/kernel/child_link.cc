@@ -106,17 +106,17 @@ LinkInfo make_child(const PlanContext& context, const Netns& pod_netns, const Ch
   return *made;
 }
 
-void delete_child(RouteSocket* pod, const Attachment& attachment, const std::string& kind,
+void delete_child(const PodSide* pod, const Attachment& attachment, const std::string& kind,
                   const std::function<bool(const LinkInfo&)>& is_ours) {
   if (pod == nullptr) return;
   const Json* index = attachment.link.find("index");
-  const std::optional<LinkInfo> found = index != nullptr
-                                            ? pod->find_link(static_cast<int>(index->as_int()))
-                                            : pod->find_link(attachment.key.ifname);
+  const std::optional<LinkInfo> found =
+      index != nullptr ? pod->route.find_link(static_cast<int>(index->as_int()))
+                       : pod->route.find_link(attachment.key.ifname);
   if (!found || found->kind != kind) return;
   if (index == nullptr && !is_ours(*found)) return;
   std::string explanation;
-  const int error = pod->try_send(delete_link_message(found->index), &explanation);
+  const int error = pod->route.try_send(delete_link_message(found->index), &explanation);
   if (error != 0 && error != ENODEV) {
     throw Error(Code::kKernel, "delete " + kind + " " + found->name + ": " + errno_text(error) +
                                    (explanation.empty() ? "" : " (" + explanation + ")"));

@@ -195,6 +195,15 @@ void restore_netdev(RouteSocket& host, int index, const NetdevState& original) {
   if (const auto lost = without(original.alt_names, now->alt_names); !lost.empty()) {
     restorer.send(alt_names_message(index, lost, true), "restore the alternative names");
   }
+  // Before the MTU: igbvf resets for a new one, and takes the MAC of that moment for its permanent
+  // one.
+  if (now->address != original.mac && !original.mac.empty()) {
+    try {
+      set_mac_verified(host, index, original.mac);
+    } catch (const Error& error) {
+      restorer.fail(error.msg());
+    }
+  }
   if (now->mtu != original.mtu) {
     restorer.send(set_link_message(index,
                                    [&original](NetlinkMessage& message) {
@@ -215,13 +224,6 @@ void restore_netdev(RouteSocket& host, int index, const NetdevState& original) {
   }
   if (((now->flags ^ original.flags) & kFlags) != 0) {
     restorer.send(flags_message(index, original.flags, kFlags), "restore the flags");
-  }
-  if (now->address != original.mac && !original.mac.empty()) {
-    try {
-      set_mac_verified(host, index, original.mac);
-    } catch (const Error& error) {
-      restorer.fail(error.msg());
-    }
   }
   const auto last = host.find_link(index);
   const bool want_up = (original.flags & IFF_UP) != 0;

@@ -1,189 +1,28 @@
 #include <linux/fib_rules.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netlink/msg.h>
-#include <netlink/netlink.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <system_error>
 
 #include "railcni/error.h"
 #include "railcni/netlink.h"
 #include "src/kernel/route_parse.h"
 
 namespace railcni {
-namespace {
 
-// The kernel fills up to 32 KiB per recv(2) of a dump (netlink(7)); a smaller buffer truncates. The
-// one message that can be longer is a PF with its list of VFs: that attribute alone has up to
-// 64 KiB (nla_len is 16 bits wide).
-constexpr size_t kReceiveBuffer = 128 << 10;
-
-// How often a dump is begun again because something changed underneath (NLM_F_DUMP_INTR).
-constexpr int kDumpTries = 5;
-
-// The text of NLMSGERR_ATTR_MSG, the kernel's extended acknowledgement.
-std::string extended_ack(const nlmsghdr* header) {
-  if ((header->nlmsg_flags & NLM_F_ACK_TLVS) == 0) return "";
-  const auto* error = static_cast<const nlmsgerr*>(nlmsg_data(header));
-  // The failed request follows, whole unless NLM_F_CAPPED is set; the attributes stand after it.
-  size_t offset = sizeof(nlmsgerr);
-  if ((header->nlmsg_flags & NLM_F_CAPPED) == 0) {
-    offset += NLMSG_ALIGN(error->msg.nlmsg_len) - sizeof(nlmsghdr);
-  }
-  const size_t size = static_cast<size_t>(nlmsg_datalen(header));
-  if (offset >= size) return "";
-  const auto* attributes =
-      reinterpret_cast<const nlattr*>(static_cast<const char*>(nlmsg_data(header)) + offset);
-  const nlattr* message = nla_find(attributes, static_cast<int>(size - offset), NLMSGERR_ATTR_MSG);
-  if (message == nullptr) return "";
-  const auto* text = static_cast<const char*>(nla_data(message));
-  return std::string(text, strnlen(text, static_cast<size_t>(nla_len(message))));
-}
-
-std::string failure(const std::string& what, int error, const std::string& explanation) {
-  std::string msg = what + ": " + errno_text(error);
-  if (!explanation.empty()) msg += " (" + explanation + ")";
-  return msg;
-}
-
-}  // namespace
-
-void RouteSocket::Free::operator()(nl_sock* socket) const { nl_socket_free(socket); }
-
-// The buffer is left as it is allocated: pages that no reply reaches are never touched.
-RouteSocket::RouteSocket() : socket_(nl_socket_alloc()), buffer_(new char[kReceiveBuffer]) {
-  if (!socket_) throw std::bad_alloc();
-  if (const int error = nl_connect(socket_.get(), NETLINK_ROUTE); error < 0) {
-    throw Error(Code::kKernel, std::string("cannot open a netlink socket: ") + nl_geterror(error));
-  }
-  // Both are comforts that an old kernel may lack: explanations, and short acknowledgements.
-  const int on = 1;
-  const int fd = nl_socket_get_fd(socket_.get());
-  setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
-  setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
-  // Filters of GETLINK and friends are then honoured or refused, never ignored.
-  setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
-}
-
-uint32_t RouteSocket::transmit(const std::vector<const nlmsghdr*>& messages) {
-  const uint32_t first = sequence_ + 1;
-  std::vector<iovec> parts;
-  for (const nlmsghdr* message : messages) {
-    auto* header = const_cast<nlmsghdr*>(message);
-    header->nlmsg_seq = ++sequence_;
-    header->nlmsg_pid = nl_socket_get_local_port(socket_.get());
-    parts.push_back({header, NLMSG_ALIGN(header->nlmsg_len)});
-  }
-  sockaddr_nl kernel{};
-  kernel.nl_family = AF_NETLINK;
-  msghdr msg{};
-  msg.msg_name = &kernel;
-  msg.msg_namelen = sizeof kernel;
-  msg.msg_iov = parts.data();
-  msg.msg_iovlen = parts.size();
-  while (sendmsg(nl_socket_get_fd(socket_.get()), &msg, 0) < 0) {
-    if (errno != EINTR) throw_errno(Code::kKernel, "cannot send on a netlink socket", errno);
-  }
-  return first;
-}
-
-void RouteSocket::receive(uint32_t first, std::vector<Outcome>& outcomes,
-                          const OnMessage& on_message) {
-  size_t waiting = outcomes.size();
-  while (waiting > 0) {
-    const ssize_t count = recv(nl_socket_get_fd(socket_.get()), buffer_.get(), kReceiveBuffer, 0);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw_errno(Code::kKernel, "cannot receive on a netlink socket", errno);
-    int left = static_cast<int>(count);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer_.get()); nlmsg_ok(header, left);
-         header = nlmsg_next(header, &left)) {
-      // Unsigned: what is older than `first` wraps around and is beyond the end too.
-      const uint32_t position = header->nlmsg_seq - first;
-      if (position >= outcomes.size()) continue;
-      if ((header->nlmsg_flags & NLM_F_DUMP_INTR) != 0) outcomes[position].error = EINTR;
-      if (header->nlmsg_type == NLMSG_ERROR) {
-        const auto* error = static_cast<const nlmsgerr*>(nlmsg_data(header));
-        outcomes[position] = {-error->error, extended_ack(header)};
-        --waiting;
-      } else if (header->nlmsg_type == NLMSG_DONE) {
-        // The end of a dump carries its status.
-        int status = 0;
-        if (nlmsg_datalen(header) >= static_cast<int>(sizeof status)) {
-          memcpy(&status, nlmsg_data(header), sizeof status);
-        }
-        if (status < 0) outcomes[position].error = -status;
-        --waiting;
-      } else if (on_message) {
-        on_message(header);
-      }
-    }
-  }
-}
-
-std::vector<size_t> RouteSocket::send(const NetlinkBatch& batch) {
-  std::vector<size_t> existed;
-  if (batch.empty()) return existed;
-  std::vector<const nlmsghdr*> messages;
-  for (const NetlinkBatch::Step& step : batch.steps_) messages.push_back(step.message.header());
-  std::vector<Outcome> outcomes(messages.size());
-  receive(transmit(messages), outcomes, nullptr);
-  for (size_t i = 0; i < outcomes.size(); ++i) {
-    if (outcomes[i].error == 0) continue;
-    if (outcomes[i].error == EEXIST && batch.steps_[i].may_exist) {
-      existed.push_back(i);
-      continue;
-    }
-    throw Error(Code::kKernel,
-                failure(batch.steps_[i].what, outcomes[i].error, outcomes[i].explanation));
-  }
-  return existed;
-}
-
-void RouteSocket::send(NetlinkMessage message, std::string what) {
-  NetlinkBatch batch;
-  batch.add(std::move(message), std::move(what));
-  send(batch);
-}
-
-int RouteSocket::try_send(const NetlinkMessage& message, std::string* explanation) {
-  std::vector<Outcome> outcomes(1);
-  receive(transmit({message.header()}), outcomes, nullptr);
-  if (explanation != nullptr) *explanation = outcomes[0].explanation;
-  return outcomes[0].error;
-}
-
-int RouteSocket::try_get(const NetlinkMessage& message, const OnMessage& on_reply) {
-  std::vector<Outcome> outcomes(1);
-  receive(transmit({message.header()}), outcomes, on_reply);
-  return outcomes[0].error;
-}
-
-void RouteSocket::dump(const NetlinkMessage& message, const OnMessage& on_message) {
-  std::vector<Outcome> outcomes(1);
-  receive(transmit({message.header()}), outcomes, on_message);
-  if (outcomes[0].error == EINTR) throw std::system_error(EINTR, std::generic_category());
-  if (outcomes[0].error != 0) {
-    throw Error(Code::kKernel, failure("netlink dump", outcomes[0].error, outcomes[0].explanation));
-  }
-}
+RouteSocket::RouteSocket() : NetlinkSocket(NETLINK_ROUTE) {}
 
 std::optional<LinkInfo> RouteSocket::get_link(NetlinkMessage message) {
   // The counters are the largest part of a reply, and nobody reads them.
   message.put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
   std::optional<LinkInfo> link;
-  std::vector<Outcome> outcomes(1);
-  receive(transmit({message.header()}), outcomes,
-          [&link](const nlmsghdr* header) { link = parse_link(header); });
-  if (outcomes[0].error == ENODEV) return std::nullopt;
-  if (outcomes[0].error != 0) {
-    throw Error(Code::kKernel,
-                failure("cannot look up a link", outcomes[0].error, outcomes[0].explanation));
-  }
+  const int error =
+      try_get(message, [&link](const nlmsghdr* header) { link = parse_link(header); });
+  if (error == ENODEV) return std::nullopt;
+  if (error != 0) throw_errno(Code::kKernel, "cannot look up a link", error);
   return link;
 }
 
@@ -202,74 +41,53 @@ std::optional<LinkInfo> RouteSocket::find_link(int index) {
 
 namespace {
 
-// Runs `attempt` again while the tables changed under the dump.
-template <typename Attempt>
-auto retry_dump(Attempt attempt) {
-  for (int tries = 1;; ++tries) {
-    try {
-      return attempt();
-    } catch (const std::system_error&) {
-      if (tries == kDumpTries) {
-        throw Error(Code::kTryAgainLater, "the kernel's tables keep changing while they are read");
-      }
-    }
-  }
+// All objects of a dump that `parse` makes something of.
+template <typename Object, typename Parse>
+std::vector<Object> dump_all(RouteSocket& socket, const NetlinkMessage& message, Parse parse) {
+  std::vector<Object> objects;
+  socket.dump(
+      message, [&objects] { objects.clear(); },
+      [&](const nlmsghdr* reply) {
+        if (std::optional<Object> object = parse(reply)) objects.push_back(std::move(*object));
+      });
+  return objects;
 }
+
+uint8_t af_of(Family family) { return family == Family::kV4 ? AF_INET : AF_INET6; }
 
 }  // namespace
 
 std::vector<LinkInfo> RouteSocket::links() {
-  return retry_dump([this] {
-    std::vector<LinkInfo> links;
-    const ifinfomsg header{};
-    NetlinkMessage message(RTM_GETLINK, NLM_F_DUMP, &header, sizeof header);
-    message.put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-    dump(message, [&links](const nlmsghdr* reply) { links.push_back(parse_link(reply)); });
-    return links;
-  });
+  const ifinfomsg header{};
+  NetlinkMessage message(RTM_GETLINK, NLM_F_DUMP, &header, sizeof header);
+  message.put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  return dump_all<LinkInfo>(*this, message,
+                            [](const nlmsghdr* reply) { return std::optional(parse_link(reply)); });
 }
 
 std::vector<AddressInfo> RouteSocket::addresses() {
-  return retry_dump([this] {
-    std::vector<AddressInfo> addresses;
-    const ifaddrmsg header{};
-    dump(NetlinkMessage(RTM_GETADDR, NLM_F_DUMP, &header, sizeof header),
-         [&addresses](const nlmsghdr* reply) {
-           if (auto address = parse_address(reply)) addresses.push_back(*address);
-         });
-    return addresses;
-  });
+  const ifaddrmsg header{};
+  return dump_all<AddressInfo>(
+      *this, NetlinkMessage(RTM_GETADDR, NLM_F_DUMP, &header, sizeof header), parse_address);
 }
 
 std::vector<RouteInfo> RouteSocket::routes(Family family) {
-  return retry_dump([this, family] {
-    std::vector<RouteInfo> routes;
-    rtmsg header{};
-    header.rtm_family = family == Family::kV4 ? AF_INET : AF_INET6;
-    dump(NetlinkMessage(RTM_GETROUTE, NLM_F_DUMP, &header, sizeof header),
-         [&routes](const nlmsghdr* reply) {
-           if (auto route = parse_route(reply)) routes.push_back(*route);
-         });
-    return routes;
-  });
+  rtmsg header{};
+  header.rtm_family = af_of(family);
+  return dump_all<RouteInfo>(
+      *this, NetlinkMessage(RTM_GETROUTE, NLM_F_DUMP, &header, sizeof header), parse_route);
 }
 
 std::vector<RuleInfo> RouteSocket::rules(Family family) {
-  return retry_dump([this, family] {
-    std::vector<RuleInfo> rules;
-    fib_rule_hdr header{};
-    header.family = family == Family::kV4 ? AF_INET : AF_INET6;
-    dump(NetlinkMessage(RTM_GETRULE, NLM_F_DUMP, &header, sizeof header),
-         [&rules](const nlmsghdr* reply) {
-           if (auto rule = parse_rule(reply)) rules.push_back(*rule);
-         });
-    return rules;
-  });
+  fib_rule_hdr header{};
+  header.family = af_of(family);
+  return dump_all<RuleInfo>(*this, NetlinkMessage(RTM_GETRULE, NLM_F_DUMP, &header, sizeof header),
+                            parse_rule);
 }
 
 std::optional<RouteInfo> RouteSocket::lookup(const IpAddress& destination) {
   rtmsg header{};
-  header.rtm_family = destination.family == Family::kV4 ? AF_INET : AF_INET6;
+  header.rtm_family = af_of(destination.family);
   header.rtm_dst_len = static_cast<uint8_t>(address_bits(destination.family));
   NetlinkMessage message(RTM_GETROUTE, 0, &header, sizeof header);
   message.put_address(RTA_DST, destination);

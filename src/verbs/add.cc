@@ -212,7 +212,7 @@ void Add::plan() {
     throw Error(Code::kInvalidConfig, "interface " + request_.ifname +
                                           " already exists in the container; it is left as it is");
   }
-  plan_ = backend_->plan({request_, config_, session_.host, *pod_});
+  plan_ = backend_->plan({request_, config_, session_.host, *pod_, {}});
   pool_request_.master = plan_.master;
   pool_request_.master_addresses = plan_.master_addresses;
   pod_view_ = view_namespace(*pod_);
@@ -311,8 +311,11 @@ Result Add::execute() {
   if (!plan_.lock.empty()) {
     lock = NamedLock::acquire(session_.paths, plan_.lock, kLockTimeout);
   }
-  LinkInfo link =
-      backend_->attach({request_, config_, session_.host, *pod_}, *pod_netns_, attachment_.link);
+  const auto save = [this] {
+    session_.state->write([this](Txn& txn) { put_attachment(txn, attachment_); });
+  };
+  LinkInfo link = backend_->attach({request_, config_, session_.host, *pod_, save}, *pod_netns_,
+                                   attachment_.link);
   lock = NamedLock();
   if (!plan_.has_netdev) {
     attachment_.link["index"] = 0;

@@ -53,7 +53,8 @@ void undo(Session& session, const Attachment& attachment, const std::string& pat
             " was made by a backend that this railcni does not have: " + attachment.cni_type);
   }
   std::optional<RouteSocket> pod;
-  if (const auto netns = find_pod(session, attachment, path_hint)) {
+  const std::optional<Netns> netns = find_pod(session, attachment, path_hint);
+  if (netns) {
     netns->run([&pod] { pod.emplace(); });
   } else {
     log_info("the network namespace of " + attachment.key.to_string() + " is gone");
@@ -66,7 +67,9 @@ void undo(Session& session, const Attachment& attachment, const std::string& pat
   } catch (const Error& error) {
     routing_error = error;
   }
-  backend->detach(session.host, pod_socket, attachment);
+  std::optional<PodSide> side;
+  if (netns) side.emplace(PodSide{*netns, *pod});
+  backend->detach(session.host, side ? &*side : nullptr, attachment);
   if (routing_error) throw *routing_error;
   session.state->write([&attachment](Txn& txn) {
     release(txn, attachment.leases, attachment.key);

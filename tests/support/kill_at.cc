@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,9 +28,32 @@ namespace {
   _exit(127);
 }
 
+// True when the system call that `pid` is about to enter can change something outside of it.
+bool has_effect(pid_t pid) {
+  __ptrace_syscall_info info{};
+  if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) < 0) {
+    throw std::runtime_error("PTRACE_GET_SYSCALL_INFO");
+  }
+  switch (info.entry.nr) {
+    case SYS_sendmsg:
+    case SYS_sendto:
+    case SYS_write:
+    case SYS_writev:
+    case SYS_pwrite64:
+    case SYS_pwritev:
+    case SYS_ftruncate:
+    case SYS_msync:
+    case SYS_unlink:
+    case SYS_rename:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
-bool run_and_kill_at(const Command& command, int n) {
+bool run_and_kill_at(const Command& command, int n, KillPoints points) {
   const int input = memfd_create("stdin", MFD_CLOEXEC);
   if (write(input, command.stdin_text.data(), command.stdin_text.size()) < 0) {
     throw std::runtime_error("cannot write stdin");
@@ -54,7 +78,8 @@ bool run_and_kill_at(const Command& command, int n) {
       continue;
     }
     signal = 0;
-    if (entering && ++calls == n) {
+    const bool counts = entering && (points == KillPoints::kAll || has_effect(pid));
+    if (counts && ++calls == n) {
       kill(pid, SIGKILL);
       waitpid(pid, &status, 0);
       return true;

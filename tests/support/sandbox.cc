@@ -95,7 +95,12 @@ Json without_volatile(const Json& json) {
   }
   if (!json.is_object()) return json;
   Json result = Json::object();
+  // A move to another namespace takes the queueing discipline off a link, also one that was left
+  // from a time when the link was up; a link that is down has no use for it.
+  const Json* flags = json.find("flags");
+  const bool is_down = flags != nullptr && std::ranges::count(flags->as_array(), Json("UP")) == 0;
   for (const auto& [key, value] : json.as_object()) {
+    if (key == "qdisc" && is_down) continue;
     if (key == "valid_life_time" || key == "preferred_life_time" || key == "expires" ||
         key == "operstate" || key == "tentative" || key == "used" || key == "age") {
       continue;
@@ -267,8 +272,9 @@ Json snapshot(const std::string& netns) {
 
 std::string changes_since(const Json& before, const std::string& netns) {
   std::string changes;
-  for (int i = 0; i < 300; ++i) {
-    if (i > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  for (bool first = true; first || std::chrono::steady_clock::now() < end; first = false) {
+    if (!first) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     const Json now = snapshot(netns);
     changes.clear();
     for (const auto& [what, entries] : before.as_object()) {

@@ -38,7 +38,8 @@ void clean_up() {
   }
 }
 
-// Up, and with the link-local address that the kernel gives it in the background.
+}  // namespace
+
 bool has_settled(const std::string& nic) {
   const Json links = ip_json("addr show dev " + nic);
   const Json& link = links.as_array().at(0);
@@ -48,8 +49,6 @@ bool has_settled(const std::string& nic) {
   }
   return false;
 }
-
-}  // namespace
 
 bool eventually(const std::function<bool()>& condition) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);

@@ -39,6 +39,10 @@ class Machine {
   ~Machine();
 };
 
+// True when the link is up, and has the link-local address that the kernel gives it in the
+// background.
+bool has_settled(const std::string& ifname);
+
 // As snapshot() of the host, and the driver and interface of every PCI function.
 Json machine_snapshot();
 // As changes_since() of the host for that.

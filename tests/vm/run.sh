@@ -53,15 +53,16 @@ share() {
   echo "-device virtio-9p-pci,fsdev=$1,mount_tag=$1"
 }
 
+# The IOMMU is for vfio-pci, which binds to nothing without one.
 # QEMU comes from the root, too, with its own C library.
 # shellcheck disable=SC2046  # lists; the folders' names are ours, but for spaces in them
 timeout "$limit" "$root/lib64/ld-linux-x86-64.so.2" --library-path "$root/lib/x86_64-linux-gnu" \
   "$root/usr/bin/qemu-system-x86_64" -L "$root/usr/share/qemu" -L "$root/usr/share/seabios" \
   -nodefaults -no-user-config -no-reboot -display none \
-  -M q35 -accel tcg,thread=multi -cpu max -m 2G -smp 2 \
+  -M q35 -device intel-iommu -accel tcg,thread=multi -cpu max -m 2G -smp 2 \
   -serial "file:$work/console" -serial stdio \
   -kernel "$root/boot/vmlinuz-$kernel" -initrd "$work/initramfs.cpio" \
-  -append "console=ttyS0 panic=-1 oops=panic quiet rdinit=/init railcni.lane=$lane" \
+  -append "console=ttyS0 panic=-1 oops=panic quiet intel_iommu=on iommu=pt rdinit=/init railcni.lane=$lane" \
   $(nic 1 1) $(nic 2 1) $(nic 3 2) $(nic 4 2) \
   $(share root "$root" ,readonly=on) $(share build "$build" ,readonly=on) \
   $(share out "$work/out" "") </dev/null 2>"$work/qemu" &

@@ -1,0 +1,180 @@
+#include <linux/netlink.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "railcni/error.h"
+#include "railcni/netlink.h"
+
+namespace railcni {
+namespace {
+
+// The kernel fills up to 32 KiB per recv(2) of a dump (netlink(7)); a smaller buffer truncates. The
+// one message that can be longer is a PF with its list of VFs: that attribute alone has up to
+// 64 KiB (nla_len is 16 bits wide).
+constexpr size_t kReceiveBuffer = 128 << 10;
+
+// How often a dump is begun again because something changed underneath (NLM_F_DUMP_INTR).
+constexpr int kDumpTries = 5;
+
+// The text of NLMSGERR_ATTR_MSG, the kernel's extended acknowledgement.
+std::string extended_ack(const nlmsghdr* header) {
+  if ((header->nlmsg_flags & NLM_F_ACK_TLVS) == 0) return "";
+  const auto* error = static_cast<const nlmsgerr*>(nlmsg_data(header));
+  // The failed request follows, whole unless NLM_F_CAPPED is set; the attributes stand after it.
+  size_t offset = sizeof(nlmsgerr);
+  if ((header->nlmsg_flags & NLM_F_CAPPED) == 0) {
+    offset += NLMSG_ALIGN(error->msg.nlmsg_len) - sizeof(nlmsghdr);
+  }
+  const size_t size = static_cast<size_t>(nlmsg_datalen(header));
+  if (offset >= size) return "";
+  const auto* attributes =
+      reinterpret_cast<const nlattr*>(static_cast<const char*>(nlmsg_data(header)) + offset);
+  const nlattr* message = nla_find(attributes, static_cast<int>(size - offset), NLMSGERR_ATTR_MSG);
+  if (message == nullptr) return "";
+  const auto* text = static_cast<const char*>(nla_data(message));
+  return std::string(text, strnlen(text, static_cast<size_t>(nla_len(message))));
+}
+
+std::string failure(const std::string& what, int error, const std::string& explanation) {
+  std::string msg = what + ": " + errno_text(error);
+  if (!explanation.empty()) msg += " (" + explanation + ")";
+  return msg;
+}
+
+}  // namespace
+
+void NetlinkSocket::Free::operator()(nl_sock* socket) const { nl_socket_free(socket); }
+
+// The buffer is left as it is allocated: pages that no reply reaches are never touched.
+NetlinkSocket::NetlinkSocket(int protocol)
+    : socket_(nl_socket_alloc()), buffer_(new char[kReceiveBuffer]) {
+  if (!socket_) throw std::bad_alloc();
+  if (const int error = nl_connect(socket_.get(), protocol); error < 0) {
+    throw Error(Code::kKernel, std::string("cannot open a netlink socket: ") + nl_geterror(error));
+  }
+  // Both are comforts that an old kernel may lack: explanations, and short acknowledgements.
+  const int on = 1;
+  const int fd = nl_socket_get_fd(socket_.get());
+  setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
+  setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+  // Filters of GETLINK and friends are then honoured or refused, never ignored.
+  setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
+}
+
+uint32_t NetlinkSocket::transmit(const std::vector<const nlmsghdr*>& messages) {
+  const uint32_t first = sequence_ + 1;
+  std::vector<iovec> parts;
+  for (const nlmsghdr* message : messages) {
+    auto* header = const_cast<nlmsghdr*>(message);
+    header->nlmsg_seq = ++sequence_;
+    header->nlmsg_pid = nl_socket_get_local_port(socket_.get());
+    parts.push_back({header, NLMSG_ALIGN(header->nlmsg_len)});
+  }
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  msghdr msg{};
+  msg.msg_name = &kernel;
+  msg.msg_namelen = sizeof kernel;
+  msg.msg_iov = parts.data();
+  msg.msg_iovlen = parts.size();
+  while (sendmsg(nl_socket_get_fd(socket_.get()), &msg, 0) < 0) {
+    if (errno != EINTR) throw_errno(Code::kKernel, "cannot send on a netlink socket", errno);
+  }
+  return first;
+}
+
+void NetlinkSocket::receive(uint32_t first, std::vector<Outcome>& outcomes,
+                            const OnMessage& on_message) {
+  size_t waiting = outcomes.size();
+  while (waiting > 0) {
+    const ssize_t count = recv(nl_socket_get_fd(socket_.get()), buffer_.get(), kReceiveBuffer, 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_errno(Code::kKernel, "cannot receive on a netlink socket", errno);
+    int left = static_cast<int>(count);
+    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer_.get()); nlmsg_ok(header, left);
+         header = nlmsg_next(header, &left)) {
+      // Unsigned: what is older than `first` wraps around and is beyond the end too.
+      const uint32_t position = header->nlmsg_seq - first;
+      if (position >= outcomes.size()) continue;
+      if ((header->nlmsg_flags & NLM_F_DUMP_INTR) != 0) outcomes[position].error = EINTR;
+      if (header->nlmsg_type == NLMSG_ERROR) {
+        const auto* error = static_cast<const nlmsgerr*>(nlmsg_data(header));
+        outcomes[position] = {-error->error, extended_ack(header)};
+        --waiting;
+      } else if (header->nlmsg_type == NLMSG_DONE) {
+        // The end of a dump carries its status.
+        int status = 0;
+        if (nlmsg_datalen(header) >= static_cast<int>(sizeof status)) {
+          memcpy(&status, nlmsg_data(header), sizeof status);
+        }
+        if (status < 0) outcomes[position].error = -status;
+        --waiting;
+      } else if (on_message) {
+        on_message(header);
+      }
+    }
+  }
+}
+
+std::vector<size_t> NetlinkSocket::send(const NetlinkBatch& batch) {
+  std::vector<size_t> existed;
+  if (batch.empty()) return existed;
+  std::vector<const nlmsghdr*> messages;
+  for (const NetlinkBatch::Step& step : batch.steps_) messages.push_back(step.message.header());
+  std::vector<Outcome> outcomes(messages.size());
+  receive(transmit(messages), outcomes, nullptr);
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i].error == 0) continue;
+    if (outcomes[i].error == EEXIST && batch.steps_[i].may_exist) {
+      existed.push_back(i);
+      continue;
+    }
+    throw Error(Code::kKernel,
+                failure(batch.steps_[i].what, outcomes[i].error, outcomes[i].explanation));
+  }
+  return existed;
+}
+
+void NetlinkSocket::send(NetlinkMessage message, std::string what) {
+  NetlinkBatch batch;
+  batch.add(std::move(message), std::move(what));
+  send(batch);
+}
+
+int NetlinkSocket::try_send(const NetlinkMessage& message, std::string* explanation) {
+  std::vector<Outcome> outcomes(1);
+  receive(transmit({message.header()}), outcomes, nullptr);
+  if (explanation != nullptr) *explanation = outcomes[0].explanation;
+  return outcomes[0].error;
+}
+
+int NetlinkSocket::try_get(const NetlinkMessage& message, const OnMessage& on_reply) {
+  std::vector<Outcome> outcomes(1);
+  receive(transmit({message.header()}), outcomes, on_reply);
+  return outcomes[0].error;
+}
+
+void NetlinkSocket::dump(const NetlinkMessage& message, const std::function<void()>& restart,
+                         const OnMessage& on_message) {
+  for (int tries = 1;; ++tries) {
+    restart();
+    std::vector<Outcome> outcomes(1);
+    receive(transmit({message.header()}), outcomes, on_message);
+    if (outcomes[0].error == 0) return;
+    if (outcomes[0].error != EINTR) {
+      throw Error(Code::kKernel,
+                  failure("netlink dump", outcomes[0].error, outcomes[0].explanation));
+    }
+    if (tries == kDumpTries) {
+      throw Error(Code::kTryAgainLater, "the kernel's tables keep changing while they are read");
+    }
+  }
+}
+
+}  // namespace railcni
