@@ -25,11 +25,12 @@ struct LinkInfo {
   std::string kind;  // IFLA_INFO_KIND: "macvlan", "vlan", ...; empty for hardware
   HwAddress address;
   uint32_t mtu = 0;
-  uint32_t flags = 0;               // IFF_* of <linux/if.h>
-  int parent = 0;                   // IFLA_LINK: the index of the link under this one, or 0
-  bool parent_elsewhere = false;    // IFLA_LINK_NETNSID is there: `parent` counts in another netns
-  int master = 0;                   // IFLA_MASTER: the bond or bridge that this link is a port of
-  std::optional<uint16_t> vlan_id;  // of a "vlan"
+  uint32_t flags = 0;                // IFF_* of <linux/if.h>
+  int parent = 0;                    // IFLA_LINK: the index of the link under this one, or 0
+  bool parent_elsewhere = false;     // IFLA_LINK_NETNSID is there: `parent` counts in another netns
+  int master = 0;                    // IFLA_MASTER: the bond or bridge that this link is a port of
+  std::optional<uint16_t> vlan_id;   // of a "vlan"
+  std::optional<uint8_t> bond_mode;  // 0-6, of a "bond"
   std::optional<uint32_t> macvlan_mode;  // MACVLAN_MODE_* of <linux/if_link.h>, of a "macvlan"
   std::optional<uint16_t> ipvlan_mode;   // IPVLAN_MODE_* of <linux/if_link.h>, of an "ipvlan"
   uint32_t tx_queue_length = 0;

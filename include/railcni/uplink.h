@@ -52,9 +52,12 @@ std::string default_route_device(RouteSocket& socket);
 
 // Looks for the uplink. Nothing when it has to be made, or completed (a railcni that was killed
 // left a bond without its ports or a VLAN that is down), and can be; throws Error{kInvalidConfig}
-// when an interface it needs is missing, is not what the spec says (another VLAN id, not a bond) or
-// has a name that is too long.
+// when an interface it needs is missing, is not what the spec says (another VLAN id, not a bond, a
+// bond of another mode) or has a name that is too long.
 std::optional<LinkInfo> find_uplink(RouteSocket& socket, const UplinkSpec& spec);
+
+// The MTU of the uplink, or the one that it will have once it is made: the least of its ports'.
+uint32_t uplink_mtu(RouteSocket& socket, const UplinkSpec& spec);
 
 // Makes or completes the uplink, up; what it made is taken back when a later step fails.
 LinkInfo ensure_uplink(RouteSocket& socket, const UplinkSpec& spec);
@@ -64,8 +67,8 @@ LinkInfo ensure_uplink(RouteSocket& socket, const UplinkSpec& spec);
 std::vector<IpPrefix> addresses_around(RouteSocket& socket, const LinkInfo& link);
 
 // The message that makes a bond. `socket` looks links up that options name; it may be nullptr when
-// there are none.
-NetlinkMessage new_bond_message(const BondSpec& bond, RouteSocket* socket);
+// there are none. `mtu` 0 is the kernel's default.
+NetlinkMessage new_bond_message(const BondSpec& bond, RouteSocket* socket, uint32_t mtu = 0);
 // The message that makes a VLAN (802.1Q) on `parent`, up.
 NetlinkMessage new_vlan_message(const std::string& name, int parent, uint16_t vlan_id);
 

@@ -108,8 +108,9 @@ std::vector<BondSpec::Option> parse_bond_options(const std::string& bond, std::s
   return options;
 }
 
-NetlinkMessage new_bond_message(const BondSpec& bond, RouteSocket* socket) {
+NetlinkMessage new_bond_message(const BondSpec& bond, RouteSocket* socket, uint32_t mtu) {
   NewLink link;
+  link.mtu = mtu;
   link.kind = "bond";
   link.name = bond.name;
   link.info_data = [&bond, socket](NetlinkMessage& data) {

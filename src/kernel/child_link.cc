@@ -9,11 +9,11 @@
 namespace railcni {
 namespace {
 
-void check_mtu(const ChildBlock& block, const LinkInfo& master) {
-  if (block.mtu > master.mtu) {
+void check_mtu(const ChildBlock& block, const std::string& master, uint32_t master_mtu) {
+  if (block.mtu > master_mtu) {
     throw Error(Code::kInvalidConfig, block.path + ".mtu " + std::to_string(block.mtu) +
-                                          ": must be at most the MTU of master " + master.name +
-                                          ", " + std::to_string(master.mtu));
+                                          ": must be at most the MTU of master " + master + ", " +
+                                          std::to_string(master_mtu));
   }
 }
 
@@ -23,7 +23,7 @@ void check_master(const ChildBlock& block, const LinkInfo& master) {
                                    " is down: bring it up first (ip link set " + master.name +
                                    " up)");
   }
-  check_mtu(block, master);
+  check_mtu(block, master.name, master.mtu);
 }
 
 // The master, where there is one that needs nothing done to it.
@@ -69,6 +69,7 @@ LinkPlan plan_child(const PlanContext& context, ChildBlock& block) {
   LinkPlan plan;
   plan.master = block.uplink.name();
   if (!master) {
+    check_mtu(block, plan.master, uplink_mtu(socket, block.uplink));
     // Two Pods that need the same missing bond or VLAN must not both make it.
     plan.lock = "uplink/" + plan.master;
   } else if (context.config.ipam.match_master_subnet) {
@@ -84,7 +85,7 @@ LinkInfo make_child(const PlanContext& context, const Netns& pod_netns, const Ch
                     NewLink wanted, Json& link) {
   RouteSocket& socket = master_socket(context, block);
   const LinkInfo master = ensure_uplink(socket, block.uplink);
-  check_mtu(block, master);  // a master that has just been made was not there for the plan to check
+  check_mtu(block, master.name, master.mtu);  // it may have changed since the plan
   wanted.name = context.request.ifname;
   wanted.parent = master.index;
   if (!block.link_in_container) wanted.netns_fd = pod_netns.fd();

@@ -38,6 +38,7 @@ void parse_link_info(const nlattr* info, LinkInfo& link) {
     if (link.kind == "ipvlan" && type == IFLA_IPVLAN_MODE) {
       link.ipvlan_mode = number<uint16_t>(attribute);
     }
+    if (link.kind == "bond" && type == IFLA_BOND_MODE) link.bond_mode = number<uint8_t>(attribute);
     if (link.kind == "vlan" && type == IFLA_VLAN_ID) link.vlan_id = number<uint16_t>(attribute);
   });
 }

@@ -27,6 +27,7 @@ void check_name(const std::string& name) {
 struct Base {
   std::optional<LinkInfo> link;  // nothing: a bond yet to be made
   bool complete = false;
+  std::vector<int> up = {};  // of a bond's ports that are not in it, those that are up
 };
 
 Base find_base(RouteSocket& socket, const UplinkSpec& spec) {
@@ -39,12 +40,19 @@ Base find_base(RouteSocket& socket, const UplinkSpec& spec) {
     throw Error(Code::kInvalidConfig,
                 "bond " + spec.base() + ": an interface of this name exists and is not a bond");
   }
+  if (base.link && base.link->bond_mode.value_or(spec.bond->mode) != spec.bond->mode) {
+    throw Error(Code::kInvalidConfig, "bond " + spec.base() + ": it exists with mode " +
+                                          std::to_string(*base.link->bond_mode) +
+                                          ", and the configuration says mode " +
+                                          std::to_string(spec.bond->mode));
+  }
   const int bond = base.link ? base.link->index : 0;
   for (const std::string& port : spec.masters) {
     const auto link = socket.find_link(port);
     if (!link) missing(port);
     if (link->master == 0) {
       base.complete = false;
+      if ((link->flags & IFF_UP) != 0) base.up.push_back(link->index);
     } else if (link->master != bond) {
       throw Error(Code::kInvalidConfig,
                   "bond " + spec.base() + ": " + port + " is already a port of another interface");
@@ -54,13 +62,17 @@ Base find_base(RouteSocket& socket, const UplinkSpec& spec) {
   return base;
 }
 
-// Runs `work`; when it throws, the link of `made` (0: none) is taken away again.
+// Runs `work`; when it throws, the bond of `made` (0: none) is taken away again.
 template <typename Work>
-void or_take_back(RouteSocket& socket, int made, Work work) {
+void or_take_back(RouteSocket& socket, const Base& base, int made, Work work) {
   try {
     work();
   } catch (const Error&) {
-    if (made != 0) socket.try_send(delete_link_message(made));
+    if (made != 0) {
+      socket.try_send(delete_link_message(made));
+      // The kernel sets a port down when it leaves its bond.
+      for (const int port : base.up) socket.try_send(link_up_message(port, true));
+    }
     throw;
   }
 }
@@ -68,12 +80,14 @@ void or_take_back(RouteSocket& socket, int made, Work work) {
 LinkInfo ensure_bond(RouteSocket& socket, const UplinkSpec& spec, const Base& base) {
   int made = 0;
   if (!base.link) {
-    socket.send(new_bond_message(*spec.bond, &socket), "create bond " + spec.bond->name);
+    // With the kernel's 1500 the ports would be lowered to it.
+    socket.send(new_bond_message(*spec.bond, &socket, uplink_mtu(socket, spec)),
+                "create bond " + spec.bond->name);
   }
   const auto bond = socket.find_link(spec.bond->name);
   if (!bond) missing(spec.bond->name);
   if (!base.link) made = bond->index;
-  or_take_back(socket, made, [&] {
+  or_take_back(socket, base, made, [&] {
     NetlinkBatch batch;
     for (const std::string& port : spec.masters) {
       const auto link = socket.find_link(port);
@@ -176,13 +190,27 @@ std::optional<LinkInfo> find_uplink(RouteSocket& socket, const UplinkSpec& spec)
   return base.complete && up ? vlan : std::nullopt;
 }
 
+uint32_t uplink_mtu(RouteSocket& socket, const UplinkSpec& spec) {
+  for (const std::string& name : {spec.name(), spec.base()}) {
+    if (const auto link = socket.find_link(name)) return link->mtu;
+  }
+  uint32_t mtu = UINT32_MAX;
+  for (const std::string& port : spec.masters) {
+    const auto link = socket.find_link(port);
+    if (!link) missing(port);
+    mtu = std::min(mtu, link->mtu);
+  }
+  return mtu;
+}
+
 LinkInfo ensure_uplink(RouteSocket& socket, const UplinkSpec& spec) {
   if (const auto link = find_uplink(socket, spec)) return *link;
   const Base base = find_base(socket, spec);
   LinkInfo link = spec.bond && !base.complete ? ensure_bond(socket, spec, base) : *base.link;
   if (spec.vlan_id == 0) return link;
   std::optional<LinkInfo> vlan;
-  or_take_back(socket, base.link ? 0 : link.index, [&] { vlan = ensure_vlan(socket, spec, link); });
+  or_take_back(socket, base, base.link ? 0 : link.index,
+               [&] { vlan = ensure_vlan(socket, spec, link); });
   return *vlan;
 }
 

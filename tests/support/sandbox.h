@@ -14,9 +14,9 @@ namespace railcni::test {
 // the tests. Mounts are private, /sys shows the new network namespace, and /run and /var/lib are
 // empty file systems in memory, so that railcni's default folders are ours, too. The kernel takes
 // it all away when the process ends, however it ends, and suites can run side by side.
-// With RAILCNI_TEST_HOST=machine in the environment the machine's own network namespace is the host:
-// for a VM whose hardware the tests are about.
-// Must be called before the process has threads. Throws std::runtime_error (not root, for one).
+// With RAILCNI_TEST_HOST=machine in the environment the machine's own network namespace is the
+// host: for a VM whose hardware the tests are about. Must be called before the process has threads.
+// Throws std::runtime_error (not root, for one).
 void enter_sandbox();
 
 // A folder under /run that no other call returned, for a dataDir.

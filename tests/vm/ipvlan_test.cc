@@ -15,13 +15,12 @@ Json ipvlan_list(const std::string& data_dir, const std::string& master, Json bl
   const Json pool = Json::object({{"name", "pool-" + master},
                                   {"subnet", "10.7.0.0/24"},
                                   {"ips", Json::array({"10.7.0.10-10.7.0.99"})}});
-  return make_conflist(
-      "1.1.0", "ipvlan-net",
-      {Json::object({{"type", "railcni"},
-                     {"cniType", "ipvlan"},
-                     {"dataDir", data_dir},
-                     {"ipvlan", block},
-                     {"ipam", Json::object({{"pools", Json::array({pool})}})}})});
+  return make_conflist("1.1.0", "ipvlan-net",
+                       {Json::object({{"type", "railcni"},
+                                      {"cniType", "ipvlan"},
+                                      {"dataDir", data_dir},
+                                      {"ipvlan", block},
+                                      {"ipam", Json::object({{"pools", Json::array({pool})}})}})});
 }
 
 }  // namespace
@@ -33,8 +32,7 @@ TEST_CASE("ipvlan Pods reach each other in each mode", "[ethernet]") {
     INFO("mode " << mode);
     const std::string dir = make_folder("ipvlan");
     Runtime runtime;
-    const Json list =
-        ipvlan_list(dir, "rail1", Json::object({{"mode", mode}, {"mtu", 1400}}));
+    const Json list = ipvlan_list(dir, "rail1", Json::object({{"mode", mode}, {"mtu", 1400}}));
     Pod one("one");
     Pod two("two");
     const Container first{.id = "one", .netns = one.path()};
@@ -130,10 +128,9 @@ TEST_CASE("an ipvlan ADD killed at each step is undone by DEL", "[ethernet]") {
   Pod pod;
   const Json list = ipvlan_list(dir, "rail1", Json::object());
   const Container container{.id = "victim", .netns = pod.path()};
-  const Command command{
-      .argv = {railcni_binary()},
-      .env = runtime.environment("ADD", container),
-      .stdin_text = Runtime::plugin_config(list, 0, container, nullptr).dump()};
+  const Command command{.argv = {railcni_binary()},
+                        .env = runtime.environment("ADD", container),
+                        .stdin_text = Runtime::plugin_config(list, 0, container, nullptr).dump()};
   int n = 1;
   while (run_and_kill_at(command, n, KillPoints::kEffects)) {
     INFO("killed at step " << n);

@@ -26,18 +26,24 @@ std::string netdev_of(const std::string& pci_address);
 // many, and waits for their interfaces; they stay for the next test, since to take them away costs
 // seconds. Throws std::runtime_error.
 std::vector<std::string> vfs_of(const std::string& nic);
+int vf_count(const std::string& nic);
 // Writes sriov_numvfs; throws std::runtime_error when the kernel refuses it.
 void set_vf_count(const std::string& nic, int count);
 
-// The host as a test finds it: every NIC up with a carrier and no more, no bond, no VLAN. Cleans up
-// at both ends.
+// The host as a test finds it: every NIC up with a carrier and no more, no bond, VLAN or
+// dummy. Cleans up at both ends.
 class Machine {
  public:
-  Machine();
+  // Without virtual functions where VLANs on a NIC itself have to work: QEMU's igb lets none
+  // through to the physical function once it has virtual ones.
+  explicit Machine(bool with_vfs = true);
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
   ~Machine();
 };
+
+// Deletes the host's bonds, VLANs and dummies.
+void remove_virtual_links();
 
 // True when the link is up, and has the link-local address that the kernel gives it in the
 // background.
@@ -45,7 +51,8 @@ bool has_settled(const std::string& ifname);
 
 // As snapshot() of the host, and the driver and interface of every PCI function.
 Json machine_snapshot();
-// As changes_since() of the host for that.
+// What differs from an earlier one, in words, carriers left out; empty when it is (or comes to be,
+// within seconds) the same.
 std::string machine_changes_since(const Json& before);
 
 // Asks again for up to ten seconds: links come up in the background.
