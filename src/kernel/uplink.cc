@@ -27,7 +27,11 @@ void check_name(const std::string& name) {
 struct Base {
   std::optional<LinkInfo> link;  // nothing: a bond yet to be made
   bool complete = false;
-  std::vector<int> up = {};  // of a bond's ports that are not in it, those that are up
+  struct Port {
+    int index;
+    bool up;
+  };
+  std::vector<Port> outside = {};  // of a bond's ports, those that are not in it yet
 };
 
 Base find_base(RouteSocket& socket, const UplinkSpec& spec) {
@@ -52,7 +56,7 @@ Base find_base(RouteSocket& socket, const UplinkSpec& spec) {
     if (!link) missing(port);
     if (link->master == 0) {
       base.complete = false;
-      if ((link->flags & IFF_UP) != 0) base.up.push_back(link->index);
+      base.outside.push_back({link->index, (link->flags & IFF_UP) != 0});
     } else if (link->master != bond) {
       throw Error(Code::kInvalidConfig,
                   "bond " + spec.base() + ": " + port + " is already a port of another interface");
@@ -62,16 +66,18 @@ Base find_base(RouteSocket& socket, const UplinkSpec& spec) {
   return base;
 }
 
-// Runs `work`; when it throws, the bond of `made` (0: none) is taken away again.
+// Runs `work`; when it throws, the bond of `made` (0: none) is taken away again, and the ports that
+// are in no bond then are up or down as they were: to become one, and to cease being one, sets a
+// port down.
 template <typename Work>
 void or_take_back(RouteSocket& socket, const Base& base, int made, Work work) {
   try {
     work();
   } catch (const Error&) {
-    if (made != 0) {
-      socket.try_send(delete_link_message(made));
-      // The kernel sets a port down when it leaves its bond.
-      for (const int port : base.up) socket.try_send(link_up_message(port, true));
+    if (made != 0) socket.try_send(delete_link_message(made));
+    for (const Base::Port& port : base.outside) {
+      const auto link = socket.find_link(port.index);
+      if (link && link->master == 0) socket.try_send(link_up_message(port.index, port.up));
     }
     throw;
   }

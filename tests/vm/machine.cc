@@ -37,7 +37,9 @@ Json without_carrier(const Json& json) {
   if (json.is_array()) {
     Json::Array items;
     for (const Json& item : json.as_array()) {
-      if (item == Json("LOWER_UP") || item == Json("NO-CARRIER")) continue;
+      if (item == Json("LOWER_UP") || item == Json("NO-CARRIER") || item == Json("linkdown")) {
+        continue;
+      }
       items.push_back(without_carrier(item));
     }
     return Json::array(std::move(items));
@@ -45,8 +47,6 @@ Json without_carrier(const Json& json) {
   if (!json.is_object()) return json;
   Json result = Json::object();
   for (const auto& [key, value] : json.as_object()) {
-    // Of a route or a next hop whose link has no carrier.
-    if (key == "linkdown") continue;
     result.as_object().emplace_back(key, without_carrier(value));
   }
   return result;
