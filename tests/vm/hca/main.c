@@ -60,7 +60,7 @@ static int __init hca_init(void)
 		return -EINVAL;
 	}
 	/* Completion handlers run here: often under load from softirq, never in it. */
-	hca_wq = alloc_workqueue("railcni_hca", WQ_MEM_RECLAIM, 0);
+	hca_wq = alloc_workqueue("railcni_hca", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!hca_wq)
 		return -ENOMEM;
 	err = hca_link_eth ? hca_eth_init() : hca_ib_init();
