@@ -11,7 +11,7 @@ pattern=${3:-}
 here=$(cd "$(dirname "$0")" && pwd)
 root=$("$here/root.sh")
 # Well above what a lane takes on a slow machine.
-limit=${RAILCNI_VM_TIMEOUT:-900}
+limit=${RAILCNI_VM_TIMEOUT:-1500}
 
 work=$(mktemp -d)
 qemu=
