@@ -21,9 +21,12 @@ if [ -z "$kernel" ]; then
 	done | sort -V | tail -n 1)
 fi
 symbols=$root/usr/src/linux-headers-$kernel/Module.symvers
-[ -n "$kernel" ] && [ -e "$symbols" ] || { echo "build.sh: no kernel headers in $root" >&2; exit 1; }
+if [ -z "$kernel" ] || [ ! -e "$symbols" ]; then
+	echo "build.sh: no kernel headers in $root" >&2
+	exit 1
+fi
 
-hash=$(cd "$here" && { echo "$kernel"; cat "$symbols" build.sh Makefile *.h *.c; } | sha256sum | cut -c 1-16)
+hash=$(cd "$here" && cat "$symbols" build.sh Makefile ./*.h ./*.c | sha256sum | cut -c 1-16)
 module=$cache/railcni_hca-$kernel-$hash.ko
 if [ -e "$module" ]; then
 	touch -c "$module"
@@ -39,6 +42,7 @@ cp "$here"/*.c "$here"/*.h "$here"/Makefile "$work"
 # The root is entered in a mount namespace of our own; as another user, a user namespace too.
 as_root=
 [ "$(id -u)" = 0 ] || as_root=--map-root-user
+# shellcheck disable=SC2016,SC2086  # $1 to $3 are the inner shell's; as_root may be nothing
 if ! unshare $as_root --mount sh -euc '
 	mount --rbind /dev "$1/dev"
 	mount --rbind /proc "$1/proc"
@@ -54,5 +58,6 @@ fi
 grep -v 'Skipping BTF generation\|vmlinux' "$work/log" >&2 || true
 mv "$work/railcni_hca.ko" "$module"
 # Of the older ones a few are kept: other branches use the same cache.
+# shellcheck disable=SC2012  # the names are ours
 ls -t "$cache"/railcni_hca-*.ko | tail -n +9 | xargs -r rm -f
 echo "$module"

@@ -16,7 +16,9 @@ void hca_port_guid_to_gid(u64 guid, union ib_gid *gid)
 
 u16 hca_pkey_at(u16 index)
 {
-	return index == 0 ? IB_DEFAULT_PKEY_FULL : index <= hca_num_pkeys ? hca_pkeys[index - 1] : 0;
+	if (index == 0)
+		return IB_DEFAULT_PKEY_FULL;
+	return index <= hca_num_pkeys ? hca_pkeys[index - 1] : 0;
 }
 
 bool hca_port_active(const struct hca_dev *hca)
@@ -111,8 +113,8 @@ static int hca_port_immutable(struct ib_device *ibdev, u32 port, struct ib_port_
 {
 	struct ib_port_attr attr = {};
 
-	imm->core_cap_flags = to_hca(ibdev)->eth ? RDMA_CORE_PORT_IBA_ROCE_UDP_ENCAP
-						 : RDMA_CORE_PORT_IBA_IB;
+	imm->core_cap_flags =
+		to_hca(ibdev)->eth ? RDMA_CORE_PORT_IBA_ROCE_UDP_ENCAP : RDMA_CORE_PORT_IBA_IB;
 	imm->max_mad_size = IB_MGMT_MAD_SIZE;
 	hca_query_port(ibdev, port, &attr);
 	imm->gid_tbl_len = attr.gid_tbl_len;
@@ -229,8 +231,8 @@ static int hca_destroy_ah(struct ib_ah *ah, u32 flags)
 
 static const struct ib_device_ops hca_ops = {
 	.owner = THIS_MODULE,
-	/* Of no kernel driver that Debian builds; libibverbs' provider of that name needs nothing of
-	 * the kernel but the common commands, so ibv_devinfo works. */
+	/* Of no kernel driver that Debian builds; libibverbs' provider of that name needs nothing
+	 * of the kernel but the common commands, so ibv_devinfo works. */
 	.driver_id = RDMA_DRIVER_SIW,
 	.uverbs_abi_ver = 1,
 

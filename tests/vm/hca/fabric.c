@@ -290,8 +290,7 @@ static void hca_send_one(struct hca_qp *qp, const struct ib_send_wr *wr)
 		hca_carry(qp, wr);
 }
 
-int hca_post_send(struct ib_qp *ibqp, const struct ib_send_wr *wr,
-		  const struct ib_send_wr **bad_wr)
+int hca_post_send(struct ib_qp *ibqp, const struct ib_send_wr *wr, const struct ib_send_wr **bad_wr)
 {
 	struct hca_qp *qp = to_hqp(ibqp);
 	unsigned long flags;

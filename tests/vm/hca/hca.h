@@ -13,8 +13,8 @@
 
 #define HCA_PORT 1
 #define HCA_SUBNET_PREFIX 0xfe80000000000000ULL /* link-local: what OpenSM sets by default */
-#define HCA_SM_LID 0xbfff                       /* the last unicast LID: no function has it */
-#define HCA_MAX_SGE 32                          /* connected-mode IPoIB receives into 17 pages */
+#define HCA_SM_LID 0xbfff			/* the last unicast LID: no function has it */
+#define HCA_MAX_SGE 32				/* connected-mode IPoIB receives into 17 pages */
 #define HCA_MAX_WR 16384
 #define HCA_MAX_CQE 131072
 #define HCA_MAX_PKEYS 32
@@ -33,7 +33,7 @@ struct hca_dev {
 	struct pci_dev *pdev;
 	struct list_head node; /* hca_list */
 	bool eth;
-	bool down;       /* the VF's link state is "disable" */
+	bool down;	 /* the VF's link state is "disable" */
 	bool registered; /* events may be sent, under hca_mutex */
 	u16 lid;
 	u64 port_guid;

@@ -24,8 +24,9 @@
  * inside each device; no subnet manager, no MAD but the SA's is answered. P_Key tables are the same
  * for every function: what UFM or OpenSM would do to them is the parameter `pkeys`.
  *
- * Parameters: link_layer=ib|eth; pkeys=0x8001,0x8002,.. follows 0xffff in each port's table (default
- * 0x8001 to 0x800a); unset_guids=1 leaves VFs with GUID 0 until one is set, as some adapters do.
+ * Parameters: link_layer=ib|eth; pkeys=0x8001,0x8002,.. follows 0xffff in each port's table
+ * (default 0x8001 to 0x800a); unset_guids=1 leaves VFs with GUID 0 until one is set, as some
+ * adapters do.
  */
 #include <linux/module.h>
 
@@ -43,7 +44,8 @@ LIST_HEAD(hca_list);
 
 static char *link_layer = "ib";
 module_param(link_layer, charp, 0444);
-MODULE_PARM_DESC(link_layer, "ib: drive the igb functions as InfiniBand adapters; eth: RoCE beside igb");
+MODULE_PARM_DESC(link_layer,
+		 "ib: drive the igb functions as InfiniBand adapters; eth: RoCE beside igb");
 module_param_array_named(pkeys, hca_pkeys, ushort, &hca_num_pkeys, 0444);
 MODULE_PARM_DESC(pkeys, "P_Keys of each port, after 0xffff");
 module_param_named(unset_guids, hca_unset_guids, bool, 0444);

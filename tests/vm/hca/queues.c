@@ -178,9 +178,8 @@ static int hca_number_qp(struct hca_qp *qp, enum ib_qp_type type)
 		return err;
 	case IB_QPT_UD:
 	case IB_QPT_RC:
-		err = xa_alloc_cyclic_irq(&hca_qps, &qpn, qp,
-					  XA_LIMIT(HCA_FIRST_QPN, HCA_LAST_QPN), &hca_next_qpn,
-					  GFP_KERNEL);
+		err = xa_alloc_cyclic_irq(&hca_qps, &qpn, qp, XA_LIMIT(HCA_FIRST_QPN, HCA_LAST_QPN),
+					  &hca_next_qpn, GFP_KERNEL);
 		qp->ibqp.qp_num = qpn;
 		return min(err, 0);
 	default:
@@ -315,8 +314,7 @@ int hca_query_qp(struct ib_qp *ibqp, struct ib_qp_attr *attr, int mask,
 	return 0;
 }
 
-int hca_post_recv(struct ib_qp *ibqp, const struct ib_recv_wr *wr,
-		  const struct ib_recv_wr **bad_wr)
+int hca_post_recv(struct ib_qp *ibqp, const struct ib_recv_wr *wr, const struct ib_recv_wr **bad_wr)
 {
 	struct hca_qp *qp = to_hqp(ibqp);
 	struct hca_rwqe *rwqe;

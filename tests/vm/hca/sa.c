@@ -58,7 +58,8 @@ static u16 sa_class_port_info(struct hca_dev *hca, struct ib_sa_mad *mad)
 	info->base_version = IB_MGMT_BASE_VERSION;
 	info->class_version = IB_SA_CLASS_VERSION;
 	info->cap_mask2_resp_time = cpu_to_be32(IB_SA_CAP_MASK2_SENDONLY_FULL_MEM_SUPPORT
-						<< IB_CLASS_PORT_INFO_RESP_TIME_FIELD_SIZE | 18);
+							<< IB_CLASS_PORT_INFO_RESP_TIME_FIELD_SIZE |
+						18);
 	return IB_MGMT_MAD_STATUS_SUCCESS;
 }
 
