@@ -123,7 +123,8 @@ NetlinkMessage vlan_message(const VfHandle& vf, const VfState& wanted) {
 
 std::string text_of(bool value) { return value ? "on" : "off"; }
 
-// Trust comes last: drivers refuse some of the others to a VF that is not trusted.
+// A trusted VF may overrule its PF, and does so when its driver resets: it tells the PF the MAC
+// that it has (igbvf). So trust goes before anything else is set, and comes after everything is.
 std::vector<Step> steps_of(const VfHandle& vf, const VfState& wanted) {
   const auto number = static_cast<uint32_t>(vf.number);
   std::vector<Step> steps;
@@ -133,6 +134,7 @@ std::vector<Step> steps_of(const VfHandle& vf, const VfState& wanted) {
   const auto setting = [&](int attribute, uint32_t value) {
     return vf_message(vf.physical, attribute, Setting{number, value});
   };
+  if (wanted.trust == false) add("trust off", setting(IFLA_VF_TRUST, 0));
   if (wanted.vlan) {
     add("VLAN " + std::to_string(*wanted.vlan), vlan_message(vf, wanted));
   }
@@ -164,7 +166,7 @@ std::vector<Step> steps_of(const VfHandle& vf, const VfState& wanted) {
   };
   if (wanted.node_guid) guid("node GUID", IFLA_VF_IB_NODE_GUID, *wanted.node_guid);
   if (wanted.port_guid) guid("port GUID", IFLA_VF_IB_PORT_GUID, *wanted.port_guid);
-  if (wanted.trust) add("trust " + text_of(*wanted.trust), setting(IFLA_VF_TRUST, *wanted.trust));
+  if (wanted.trust == true) add("trust on", setting(IFLA_VF_TRUST, 1));
   return steps;
 }
 

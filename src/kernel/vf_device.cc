@@ -84,8 +84,9 @@ std::optional<LinkInfo> find_interface(RouteSocket& host, RouteSocket* pod, cons
   return host_link(host, sysfs, device);
 }
 
-void restore_interface(RouteSocket& host, RouteSocket* pod, const Sysfs& sysfs,
-                       const std::string& device, const NetdevState& original) {
+// The VF's interface, once it is in the host.
+LinkInfo fetch_interface(RouteSocket& host, RouteSocket* pod, const Sysfs& sysfs,
+                         const std::string& device, const NetdevState& original) {
   if (pod != nullptr) {
     if (const auto link = find_device_link(*pod, device)) bring_home(*pod, *link, original);
   }
@@ -99,7 +100,7 @@ void restore_interface(RouteSocket& host, RouteSocket* pod, const Sysfs& sysfs,
                                        " is neither in the container nor in the host: something "
                                        "still holds the network namespace that it is in");
   }
-  restore_netdev(host, link->index, original);
+  return *link;
 }
 
 }  // namespace
@@ -191,6 +192,7 @@ void return_vf(RouteSocket& host, RouteSocket* pod, const Sysfs& sysfs, const Js
     try {
       step();
     } catch (const Error& error) {
+      if (failures.find(error.msg()) != std::string::npos) return;
       failures += (failures.empty() ? "" : "; ") + error.msg();
     }
   };
@@ -206,20 +208,26 @@ void return_vf(RouteSocket& host, RouteSocket* pod, const Sysfs& sysfs, const Js
   const std::optional<VfHandle> handle = find_handle(host, sysfs, record);
   VfState state;
   if (handle) state = VfState::from_json(record.at("vfState"));
-  if (handle) {
+  const auto restore_meanwhile = [&] {
+    VfState meanwhile = state;
+    if (original && state.mac) {
+      // A VF may take its MAC back while the PF says the same one. What the PF said before comes
+      // last: it may be none at all.
+      const auto link = find_interface(host, pod, sysfs, device);
+      meanwhile.mac.reset();
+      if (!link || link->address != original->mac) meanwhile.mac = original->mac;
+    }
+    restore_vf(host, *handle, meanwhile);
+  };
+  if (handle) collect(restore_meanwhile);
+  if (original) {
     collect([&] {
-      VfState meanwhile = state;
-      if (original && state.mac) {
-        // A VF may take its MAC back while the PF says the same one. What the PF said before comes
-        // last: it may be none at all.
-        const auto link = find_interface(host, pod, sysfs, device);
-        meanwhile.mac.reset();
-        if (!link || link->address != original->mac) meanwhile.mac = original->mac;
-      }
-      restore_vf(host, *handle, meanwhile);
+      const LinkInfo link = fetch_interface(host, pod, sysfs, device, *original);
+      // In the Pod, a reset of the driver may have told the PF another MAC in between.
+      if (handle) collect(restore_meanwhile);
+      restore_netdev(host, link.index, *original);
     });
   }
-  if (original) collect([&] { restore_interface(host, pod, sysfs, device, *original); });
   if (handle) collect([&] { restore_vf(host, *handle, state); });
   if (!failures.empty()) throw Error(Code::kIncomplete, "VF " + device + ": " + failures);
 }
