@@ -171,6 +171,17 @@ Json read_dns(const Json& object) {
   return dns;
 }
 
+// ib-kubernetes' side of its contract (the Pod's network annotation, which Multus hands on).
+void read_infiniband_args(ObjectReader& reader, NetworkConfig::Infiniband& infiniband) {
+  const std::string guid = reader.string("guid").value_or("");
+  if (infiniband.guid.empty()) {
+    infiniband.guid = guid;
+    infiniband.guid_path = reader.full_name("guid");
+  }
+  infiniband.app = reader.string("mellanox.infiniband.app").value_or("");
+  if (const Json* pkey = reader.any("pkey")) infiniband.pkey = *pkey;
+}
+
 void read_runtime_requests(ObjectReader& top, const Request& request, NetworkConfig& config) {
   if (const Json* runtime = top.object("runtimeConfig")) {
     // Only what the configuration's `capabilities` declare arrives here, and every plugin of a
@@ -179,6 +190,8 @@ void read_runtime_requests(ObjectReader& top, const Request& request, NetworkCon
     config.runtime_mac = reader.string("mac").value_or("");
     config.requested_ips = reader.strings("ips");
     config.device_id = reader.string("deviceID").value_or("");
+    config.infiniband.guid = reader.string("infinibandGUID").value_or("");
+    config.infiniband.guid_path = reader.full_name("infinibandGUID");
   }
   // Multus puts both into every plugin's configuration.
   for (const std::string_view key : {"deviceID", "pciBusID"}) {
@@ -193,6 +206,7 @@ void read_runtime_requests(ObjectReader& top, const Request& request, NetworkCon
       for (const std::string& ip : cni_reader.string_or_strings("ips")) {
         config.requested_ips.push_back(ip);
       }
+      read_infiniband_args(cni_reader, config.infiniband);
     }
   }
   // CNI_ARGS: IP=a,b asks for one address of each family.
@@ -252,6 +266,10 @@ NetworkConfig read_config(const Request& request, const std::vector<TypeName>& t
   read_ipam(top, selection, config.ipam);
   read_runtime_requests(top, request, config);
   config.coordinator = read_coordinator(top);
+  if (config.cni_type.empty()) {
+    config.rdma_isolation = top.boolean("rdmaIsolation").value_or(false);
+    config.rdma_device_name = top.string("rdmaDeviceName").value_or("");
+  }
   config.node_name = top.string("nodeName").value_or("");
   if (const Json* dns = top.object("dns")) config.dns = read_dns(*dns);
   if (const Json* previous = top.object("prevResult")) config.prev_result = *previous;

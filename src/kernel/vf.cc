@@ -4,7 +4,6 @@
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,9 +16,6 @@
 
 namespace railcni {
 namespace {
-
-constexpr int kBusyTries = 40;
-constexpr useconds_t kBusyPause = 50000;  // microseconds
 
 struct Setting {
   uint32_t vf;
@@ -207,23 +203,15 @@ std::optional<VfState> read_vf(RouteSocket& host, int physical, int number) {
   return found;
 }
 
-int send_while_busy(RouteSocket& socket, const NetlinkMessage& message, std::string* explanation) {
-  for (int tries = 1;; ++tries) {
-    const int error = socket.try_send(message, explanation);
-    if (error != EBUSY || tries == kBusyTries) return error;
-    usleep(kBusyPause);
-  }
-}
-
 void set_vf(RouteSocket& host, const VfHandle& vf, const VfState& wanted) {
   std::optional<Error> first;
   for (const Step& step : steps_of(vf, wanted)) {
     std::string explanation;
-    const int error = send_while_busy(host, step.message, &explanation);
+    const int error = host.send_while_busy(step.message, &explanation);
     if (error == 0 || first) continue;
-    first.emplace(Code::kKernel, "set " + step.what + " of VF " + std::to_string(vf.number) +
-                                     " on PF " + vf.physical_name + ": " + errno_text(error) +
-                                     (explanation.empty() ? "" : " (" + explanation + ")"));
+    first = kernel_refusal(
+        "set " + step.what + " of VF " + std::to_string(vf.number) + " on PF " + vf.physical_name,
+        error, explanation);
   }
   if (first) throw *first;
 }
@@ -246,6 +234,8 @@ void restore_vf(RouteSocket& host, const VfHandle& vf, const VfState& original) 
   wanted.spoofchk = unless_same(original.spoofchk, now->spoofchk);
   wanted.trust = unless_same(original.trust, now->trust);
   wanted.link_state = unless_same(original.link_state, now->link_state);
+  wanted.node_guid = unless_same(original.node_guid, now->node_guid);
+  wanted.port_guid = unless_same(original.port_guid, now->port_guid);
   set_vf(host, vf, wanted);
 }
 

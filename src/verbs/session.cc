@@ -69,7 +69,13 @@ void undo(Session& session, const Attachment& attachment, const std::string& pat
   }
   std::optional<PodSide> side;
   if (netns) side.emplace(PodSide{*netns, *pod});
-  backend->detach(session.host, side ? &*side : nullptr, attachment);
+  {
+    NamedLock link_lock;
+    if (const Json* name = attachment.link.find("lock")) {
+      link_lock = NamedLock::acquire(session.paths, name->as_string(), kLockTimeout);
+    }
+    backend->detach(session.host, side ? &*side : nullptr, attachment);
+  }
   if (routing_error) throw *routing_error;
   session.state->write([&attachment](Txn& txn) {
     release(txn, attachment.leases, attachment.key);
