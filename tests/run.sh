@@ -74,7 +74,7 @@ demo() {
 
 # The tests that need other kernel modules or hardware: a VM for each lane, see vm/run.sh.
 vm() {
-  for lane in ethernet; do
+  for lane in ethernet roce infiniband; do
     printf '\n==> vm, lane %s\n' "$lane"
     : >"$counts"
     RAILCNI_TEST_COUNTS=$counts "$here/vm/run.sh" "$build" "$lane" || true

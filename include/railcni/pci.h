@@ -54,8 +54,9 @@ class Sysfs {
   // be seen from here.
   std::vector<uint16_t> pkeys(const std::string& device, const std::string& interface) const;
 
-  // Unbinds the function's driver and binds it again. Throws Error{kKernel}.
-  void rebind(const PciFunction& function) const;
+  // Binds a driver to the function, or takes it off. Both throw Error{kKernel}.
+  void bind(const std::string& address, const std::string& driver) const;
+  void unbind(const std::string& address, const std::string& driver) const;
 
  private:
   std::string function_folder(const std::string& address) const;

@@ -33,10 +33,9 @@ RdmaConfig read_rdma_config(ObjectReader& reader, bool isolation_by_default);
 // device's name, and for a name of a device that is not moved.
 void check_rdma_config(const RdmaConfig& config, const std::string& path);
 
-// The one RDMA device that `interface` (of the host, or of a Pod) goes with: the one on the PCI
-// function or auxiliary device `device`, or else the one whose port is that interface, or has its
-// GUID from the interface's MAC (soft RoCE). Either may be missing. Nothing when there is none in
-// the caller's namespace. Throws Error{kInvalidConfig} when there are several.
+// The one RDMA device on the PCI function or auxiliary device `device`, or else the one whose port
+// is `interface`, of the host (soft RoCE has no function). Either may be missing. Nothing when there
+// is none in the caller's namespace. Throws Error{kInvalidConfig} when there are several.
 std::optional<RdmaDevice> find_rdma_device(RdmaSocket& host, const Sysfs& sysfs,
                                            const std::string& device, const LinkInfo* interface);
 

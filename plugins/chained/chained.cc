@@ -22,7 +22,7 @@ class Chained : public Backend {
   std::vector<std::string> devices() const override {
     if (!rdma_.isolation || device_.empty()) return {};
     // The device itself may be claimed by the plugin before, if that is railcni too.
-    return {"rdma/" + device_};
+    return {"rdma:" + device_};
   }
 
   LinkPlan plan(const PlanContext& context) override {

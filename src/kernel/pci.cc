@@ -167,10 +167,12 @@ void Sysfs::write_file(const std::string& path, const std::string& text) const {
   }
 }
 
-void Sysfs::rebind(const PciFunction& function) const {
-  const std::string driver = root_ + "/bus/pci/drivers/" + function.driver;
-  write_file(driver + "/unbind", function.address);
-  write_file(driver + "/bind", function.address);
+void Sysfs::bind(const std::string& address, const std::string& driver) const {
+  write_file(root_ + "/bus/pci/drivers/" + driver + "/bind", address);
+}
+
+void Sysfs::unbind(const std::string& address, const std::string& driver) const {
+  write_file(root_ + "/bus/pci/drivers/" + driver + "/unbind", address);
 }
 
 }  // namespace railcni

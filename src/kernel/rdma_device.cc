@@ -19,21 +19,11 @@ constexpr useconds_t kHomePause = 10000;  // microseconds
 
 constexpr size_t kLongestName = 63;  // IB_DEVICE_NAME_MAX of <rdma/ib_user_verbs.h>, less its end
 
-// An EUI-64 made of a MAC (RFC 4291, appendix A), as soft RoCE and iWARP devices have for a GUID.
-uint64_t guid_of(const HwAddress& mac) {
-  if (mac.size() != 6) return 0;
-  const uint8_t bytes[] = {
-      static_cast<uint8_t>(mac[0] ^ 2), mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]};
-  uint64_t guid = 0;
-  for (const uint8_t byte : bytes) guid = guid << 8 | byte;
-  return guid;
-}
-
 bool belongs_to(RdmaSocket& socket, const RdmaDevice& device, const LinkInfo& interface) {
   for (const RdmaPort& port : socket.ports(device)) {
-    if (port.interface_index != 0) return port.interface_index == interface.index;
+    if (port.interface_index == interface.index) return true;
   }
-  return device.node_guid != 0 && device.node_guid == guid_of(interface.address);
+  return false;
 }
 
 // A socket of that namespace.
@@ -59,18 +49,23 @@ bool exists_somewhere(const Sysfs& sysfs, const Json& record) {
   return device.empty() || !sysfs.uverbs(device).empty();
 }
 
-void bring_home(RdmaSocket& pod, uint32_t index) {
+// The kernel wants the caller, and not its socket alone, to be in the namespace that the device is
+// to leave.
+void bring_home(const Netns& pod, uint32_t index) {
   const Netns host = Netns::current();
-  int error = pod.try_move(index, host.fd());
-  if (error == EEXIST) {
-    // Its name is another one's in the host by now. This one the kernel would give it.
-    pod.try_rename(index, "ibdev" + std::to_string(index));
-    error = pod.try_move(index, host.fd());
-  }
-  if (error != 0 && error != ENODEV) {
+  pod.run([&] {
+    RdmaSocket socket;
+    if (!socket.find_device(index)) return;
+    int error = socket.try_move(index, host.fd());
+    if (error == EEXIST) {
+      // Its name is another one's in the host by now. This one the kernel would give it.
+      socket.try_rename(index, "ibdev" + std::to_string(index));
+      error = socket.try_move(index, host.fd());
+    }
+    if (error == 0) return;
     throw_errno(Code::kKernel, "move RDMA device " + std::to_string(index) + " back to the host",
                 error);
-  }
+  });
 }
 
 std::optional<RdmaDevice> find_home(RdmaSocket& host, const Sysfs& sysfs, const Json& record) {
@@ -205,10 +200,7 @@ void lend_rdma(const Sysfs& sysfs, const Netns& pod, const Json& record) {
 
 void return_rdma(const Sysfs& sysfs, const Netns* pod, const Json& record) {
   const std::string& name = record.at("name").as_string();
-  if (pod != nullptr) {
-    auto socket = socket_in(*pod);
-    if (socket->find_device(index_of(record))) bring_home(*socket, index_of(record));
-  }
+  if (pod != nullptr) bring_home(*pod, index_of(record));
   RdmaSocket host;
   std::optional<RdmaDevice> home = find_home(host, sysfs, record);
   for (int tries = 0; !home && tries < kHomeTries; ++tries) {

@@ -112,7 +112,8 @@ LinkInfo lend_vf(RouteSocket& host, RouteSocket& pod, int pod_netns_fd, const Vf
 }
 
 void rebind_vf(RouteSocket& host, const Sysfs& sysfs, VfDevice& vf) {
-  sysfs.rebind(vf.function);
+  sysfs.unbind(vf.function.address, vf.function.driver);
+  sysfs.bind(vf.function.address, vf.function.driver);
   for (int tries = 0; tries < kRebindTries; ++tries) {
     vf.link = host_link(host, sysfs, vf.function.address);
     if (vf.link) return;

@@ -206,7 +206,7 @@ void Return::run() {
 
 void return_vf(RouteSocket& host, const PodSide* pod, const Sysfs& sysfs, const Json& record) {
   const std::string& device = record.at("device").as_string();
-  const auto function = sysfs.find_function(device);
+  auto function = sysfs.find_function(device);
   if (!function) {
     log_warning("VF " + device + " is gone (sriov_numvfs was changed): nothing to restore");
     return;
@@ -215,6 +215,11 @@ void return_vf(RouteSocket& host, const PodSide* pod, const Sysfs& sysfs, const 
     log_warning("VF " + device +
                 " was removed and made again (sriov_numvfs was changed): nothing to restore");
     return;
+  }
+  if (function->driver.empty()) {
+    // An ADD or DEL that was killed while it bound the driver anew.
+    function->driver = record.at("driver").as_string();
+    sysfs.bind(device, function->driver);
   }
   Return(host, pod, sysfs, record, *function).run();
 }

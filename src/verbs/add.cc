@@ -327,6 +327,10 @@ Result Add::execute() {
   avoid_conflicts(link);
   lay_routes(link);
   probe_gateways(link);
+  if (plan_.carrier_comes_late) {
+    // The MTU of an IPoIB link is its multicast group's once it has joined that.
+    if (const auto now = pod_->find_link(link.index)) link.mtu = now->mtu;
+  }
   return make_result(link);
 }
 

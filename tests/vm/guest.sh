@@ -36,8 +36,7 @@ rename_nic() {
 }
 
 # As the host's wiring in run.sh: two ends of rail 1's wire, two of rail 2's.
-rails() {
-  modprobe -a igb igbvf
+name_rails() {
   rename_nic 0000:01:00.0 rail1
   rename_nic 0000:02:00.0 rail1b
   rename_nic 0000:03:00.0 rail2
@@ -55,9 +54,26 @@ suite() {
   cat /tmp/counts >>/out/counts || { echo "$name: died"; echo "0 1" >>/out/counts; }
 }
 
+# In all of them RDMA devices belong to one network namespace each (netns_mode=0): that cannot be
+# set once there is another namespace.
 case $lane in
   ethernet)
-    rails
+    modprobe ib_core netns_mode=0
+    modprobe -a rdma_rxe igb igbvf
+    name_rails
+    ;;
+  roce)
+    modprobe ib_core netns_mode=0
+    modprobe -a ib_uverbs igb igbvf
+    name_rails
+    insmod /out/hca.ko link_layer=eth
+    ;;
+  infiniband)
+    modprobe ib_core netns_mode=0
+    modprobe -a ib_uverbs ib_umad ib_cm ib_ipoib
+    # The functions of the igb are InfiniBand adapters here, all on one fabric.
+    insmod /out/hca.ko link_layer=ib pkeys=0x8001,0x8002
+    name_rails
     ;;
   *)
     echo "guest: no lane \"$lane\""

@@ -33,23 +33,36 @@ void clean_up() {
 }
 
 // The carrier comes and goes in the background: an igb resets itself for many a change.
-Json without_carrier(const Json& json) {
+Json comparable(const Json& json) {
   if (json.is_array()) {
     Json::Array items;
     for (const Json& item : json.as_array()) {
       if (item == Json("LOWER_UP") || item == Json("NO-CARRIER") || item == Json("linkdown")) {
         continue;
       }
-      items.push_back(without_carrier(item));
+      items.push_back(comparable(item));
     }
     return Json::array(std::move(items));
   }
   if (!json.is_object()) return json;
+  const Json* type = json.find("link_type");
+  const bool is_infiniband = type != nullptr && *type == Json("infiniband");
   Json result = Json::object();
   for (const auto& [key, value] : json.as_object()) {
-    result.as_object().emplace_back(key, without_carrier(value));
+    if (is_infiniband && key == "ifindex") continue;
+    if (is_infiniband && key == "address" && value.as_string().size() > 12) {
+      result[key] = value.as_string().substr(12);  // "80:00:01:04:" comes before the GID
+      continue;
+    }
+    result.as_object().emplace_back(key, comparable(value));
   }
   return result;
+}
+
+Json rdma_json(const std::string& netns) {
+  const Outcome outcome = run(
+      {.argv = {"rdma", "-j", "dev", "show"}, .env = {"PATH=/usr/sbin:/usr/bin"}, .netns = netns});
+  return outcome.out.empty() ? Json::array({}) : Json::parse(outcome.out);
 }
 
 }  // namespace
@@ -89,6 +102,18 @@ std::string netdev_of(const std::string& pci_address) {
   return "";
 }
 
+int max_vfs(const std::string& nic) {
+  return std::stoi(read_line("/sys/class/net/" + nic + "/device/sriov_totalvfs"));
+}
+
+std::vector<std::string> rdma_devices(const std::string& netns) {
+  std::vector<std::string> names;
+  for (const Json& device : rdma_json(netns).as_array()) {
+    names.push_back(device.at("ifname").as_string());
+  }
+  return names;
+}
+
 int vf_count(const std::string& nic) {
   return std::stoi(read_line("/sys/class/net/" + nic + "/device/sriov_numvfs"));
 }
@@ -101,12 +126,12 @@ void set_vf_count(const std::string& nic, int count) {
 
 std::vector<std::string> vfs_of(const std::string& nic) {
   const std::string device = kDevices + pci_address_of(nic);
-  if (vf_count(nic) != kMaxVfs) {
+  if (vf_count(nic) != max_vfs(nic)) {
     if (vf_count(nic) != 0) set_vf_count(nic, 0);
-    set_vf_count(nic, kMaxVfs);
+    set_vf_count(nic, max_vfs(nic));
   }
   std::vector<std::string> addresses;
-  for (int i = 0; i < kMaxVfs; ++i) {
+  for (int i = 0; i < max_vfs(nic); ++i) {
     addresses.push_back(link_target_name(device + "/virtfn" + std::to_string(i)));
     wait_until("the interface of " + nic + "'s virtual function " + std::to_string(i),
                [&] { return !netdev_of(addresses.back()).empty(); });
@@ -140,7 +165,7 @@ void remove_virtual_links() {
 }
 
 Json machine_snapshot() {
-  Json json = without_carrier(snapshot());
+  Json json = comparable(snapshot());
   Json::Array functions;
   for (const auto& entry : fs::directory_iterator(kDevices)) {
     const std::string address = entry.path().filename().string();
@@ -149,6 +174,9 @@ Json machine_snapshot() {
   }
   std::ranges::sort(functions, {}, [](const Json& f) { return f.at("address").as_string(); });
   json["functions"] = Json::array(std::move(functions));
+  Json rdma = rdma_json("");
+  for (Json& device : rdma.as_array()) device.erase("ifindex");
+  json["rdma"] = std::move(rdma);
   return json;
 }
 
@@ -171,6 +199,16 @@ std::string machine_changes_since(const Json& before) {
     return changes.empty();
   });
   return changes;
+}
+
+std::vector<std::string> list_folder(const std::string& path) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(path, error)) {
+    names.push_back(entry.path().filename().string());
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 std::string read_line(const std::string& path) {

@@ -13,7 +13,8 @@ namespace railcni::test {
 
 // The physical functions, as guest.sh names them: two ends of the wire of rail 1, two of rail 2.
 inline constexpr const char* kNics[] = {"rail1", "rail1b", "rail2", "rail2b"};
-inline constexpr int kMaxVfs = 7;  // of the 82576 that QEMU's igb is
+// How many virtual functions a NIC can have: as an igb seven, as an InfiniBand adapter eight.
+int max_vfs(const std::string& nic);
 
 // The PCI address of a network interface of this namespace, "0000:01:00.0".
 std::string pci_address_of(const std::string& ifname);
@@ -22,8 +23,8 @@ std::string driver_of(const std::string& pci_address);
 // The interface of a PCI function; empty when it is not in the caller's network namespace.
 std::string netdev_of(const std::string& pci_address);
 
-// The PCI addresses of a NIC's virtual functions, by index. Makes kMaxVfs when there are not as
-// many, and waits for their interfaces; they stay for the next test, since to take them away costs
+// The PCI addresses of a NIC's virtual functions, by index. Makes all there can be when there are
+// fewer, and waits for their interfaces; they stay for the next test, since to take them away costs
 // seconds. Throws std::runtime_error.
 std::vector<std::string> vfs_of(const std::string& nic);
 int vf_count(const std::string& nic);
@@ -49,7 +50,12 @@ void remove_virtual_links();
 // background.
 bool has_settled(const std::string& ifname);
 
-// As snapshot() of the host, and the driver and interface of every PCI function.
+// The RDMA devices that a namespace (empty: the host) sees, by name.
+std::vector<std::string> rdma_devices(const std::string& netns = "");
+
+// As snapshot() of the host, and the driver and interface of every PCI function, and the RDMA
+// devices. What the kernel makes anew when an RDMA device moves is left out: indices, and the queue
+// pair's number in an IPoIB link's address.
 Json machine_snapshot();
 // What differs from an earlier one, in words, carriers left out; empty when it is (or comes to be,
 // within seconds) the same.
@@ -57,6 +63,9 @@ std::string machine_changes_since(const Json& before);
 
 // Asks again for up to ten seconds: links come up in the background.
 bool eventually(const std::function<bool()>& condition);
+
+// The names in a folder, sorted; none when it cannot be read.
+std::vector<std::string> list_folder(const std::string& path);
 
 // Reads a file of /sys or /proc, without the newline at its end; empty when it cannot be read.
 std::string read_line(const std::string& path);

@@ -26,6 +26,11 @@ mkdir "$work/out" "$work/initramfs" "$work/initramfs/bin" "$work/initramfs/modul
 printf '%s' "$pattern" >"$work/out/pattern"
 [ -z "${RAILCNI_VM_SCRIPT:-}" ] || cp "$RAILCNI_VM_SCRIPT" "$work/out/script"
 
+# The lanes with RDMA have adapters of their own making.
+if [ "$lane" != ethernet ]; then
+  cp "$("$here/hca/build.sh" "$root" "$(dirname "$root")")" "$work/out/hca.ko"
+fi
+
 # What init needs before it has a root: busybox, and the modules that make the root.
 kernel=$(ls "$root/lib/modules")
 busybox=$root/bin/busybox
