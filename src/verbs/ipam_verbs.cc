@@ -150,6 +150,7 @@ Result IpamAdd::lease_of_sets(Txn& txn, Attachment& attachment) const {
     Addressing addressing;
     (set.family() == Family::kV4 ? addressing.candidates.ipv4 : addressing.candidates.ipv6) =
         set.pools();
+    addressing.candidates.as_one = true;
     // One address of each set, so one request for each.
     std::vector<PoolRequest::Requested> requested;
     const auto wanted = std::find_if(open.begin(), open.end(), [&set](const IpAddress& address) {
