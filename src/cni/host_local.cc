@@ -1,7 +1,8 @@
 // The configuration of the reference IPAM host-local.
+#include <algorithm>
 #include <cerrno>
-#include <fstream>
-#include <sstream>
+#include <cstdio>
+#include <cstdlib>
 
 #include "railcni/error.h"
 #include "railcni/ipam_config.h"
@@ -34,27 +35,42 @@ std::vector<ResultRoute> read_routes(ObjectReader& ipam) {
   return routes;
 }
 
-// resolv.conf(5): the keywords that the result of a plugin has members for.
-Json read_resolv_conf(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw_errno(Code::kIoFailure, "ipam.resolvConf: cannot read " + path, errno);
-  Json dns = Json::object();
-  for (std::string line; std::getline(file, line);) {
-    if (line.empty() || line[0] == '#' || line[0] == ';') continue;
-    std::istringstream words(line);
-    std::string keyword;
-    words >> keyword;
-    std::vector<std::string> values;
-    for (std::string word; words >> word;) values.push_back(word);
-    if (values.empty()) continue;
-    if (keyword == "nameserver") {
-      dns["nameservers"].push_back(values.front());
-    } else if (keyword == "domain") {
-      dns["domain"] = values.front();
-    } else if (keyword == "search" || keyword == "options") {
-      for (const std::string& value : values) dns[keyword].push_back(value);
-    }
+std::vector<std::string> words_of(const std::string& line) {
+  constexpr const char* kSpace = " \t\r\n";
+  std::vector<std::string> words;
+  for (size_t at = line.find_first_not_of(kSpace); at != std::string::npos;) {
+    const size_t end = std::min(line.find_first_of(kSpace, at), line.size());
+    words.push_back(line.substr(at, end - at));
+    at = line.find_first_not_of(kSpace, end);
   }
+  return words;
+}
+
+// A line of resolv.conf(5): the keywords that the result of a plugin has members for.
+void read_resolv_line(const std::string& line, Json& dns) {
+  const std::vector<std::string> words = words_of(line);
+  if (words.size() < 2 || line[0] == '#' || line[0] == ';') return;
+  const std::string& keyword = words.front();
+  if (keyword == "nameserver") {
+    dns["nameservers"].push_back(words[1]);
+  } else if (keyword == "domain") {
+    dns["domain"] = words[1];
+  } else if (keyword == "search" || keyword == "options") {
+    for (size_t i = 1; i < words.size(); ++i) dns[keyword].push_back(words[i]);
+  }
+}
+
+Json read_resolv_conf(const std::string& path) {
+  FILE* file = fopen(path.c_str(), "re");
+  if (file == nullptr) {
+    throw_errno(Code::kIoFailure, "ipam.resolvConf: cannot read " + path, errno);
+  }
+  Json dns = Json::object();
+  char* line = nullptr;
+  size_t size = 0;
+  while (getline(&line, &size, file) > 0) read_resolv_line(line, dns);
+  free(line);
+  fclose(file);
   return dns;
 }
 

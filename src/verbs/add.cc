@@ -1,4 +1,5 @@
 // ADD: plan, record, execute, settle.
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <unistd.h>
 
@@ -350,7 +351,9 @@ void Add::take_addresses(LinkInfo& link) {
   for (const ResultIp& ip : ips_) {
     const IpPrefix everything{{ip.address.family(), 0}, 0};
     const auto is_wanted = [&](const ResultRoute& route) { return route.dst == everything; };
-    const auto is_cluster = [&](const RouteInfo& route) { return route.destination == everything; };
+    const auto is_cluster = [&](const RouteInfo& route) {
+      return route.destination == everything && route.table == RT_TABLE_MAIN;
+    };
     if (!ip.gateway || std::any_of(routes_.begin(), routes_.end(), is_wanted) ||
         std::none_of(pod_view_.routes.begin(), pod_view_.routes.end(), is_cluster)) {
       continue;

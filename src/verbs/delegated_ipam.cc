@@ -41,7 +41,7 @@ DelegateCall requested_call(const Request& request, const std::string& type) {
   call.type = type;
   call.path = request.path;
   call.args = environment("CNI_ARGS");
-  call.config = request.config;
+  call.config = Json::parse(request.input);
   call.container_id = request.container_id;
   call.netns = request.netns;
   call.ifname = request.ifname;
@@ -55,7 +55,7 @@ Json delegate_record(const Request& request, const NetworkConfig& config) {
   return Json::object({{"type", config.ipam.delegate},
                        {"path", request.path},
                        {"args", environment("CNI_ARGS")},
-                       {"config", request.config}});
+                       {"config", Json::parse(request.input)}});
 }
 
 Result delegate_add(const StorePaths& paths, const Attachment& attachment) {

@@ -96,7 +96,8 @@ void start_log(const Request& request) {
 }
 
 std::string serve(Request& request, std::string& version) {
-  request.config = Json::parse(read_stdin());
+  request.input = read_stdin();
+  request.config = Json::parse(request.input);
   if (!request.config.is_object()) {
     throw Error(Code::kDecodingFailure, "the network configuration must be a JSON object, not " +
                                             std::string(request.config.type_name()));

@@ -1,9 +1,11 @@
 // railcni with the IPAM of another plugin: Debian's, and scripts that fail.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 
 #include "tests/netns/cluster.h"
+#include "tests/netns/dhcp_server.h"
 #include "tests/netns/plugin_names.h"
 #include "tests/netns/world.h"
 
@@ -134,6 +136,36 @@ TEST_CASE("static gives what the configuration says, with its DNS settings") {
   CHECK(world.runtime.check(list, world.container).ok());
   CHECK(world.runtime.del(list, world.container).ok());
   world.require_nothing_left();
+}
+
+TEST_CASE("dhcp asks by the link that is there already, and says good-bye by it") {
+  enter_sandbox();
+  World world;
+  ip("addr add 10.9.0.1/24 dev peer", world.rail.fabric());
+  DhcpServer server(world.rail.fabric());
+  const std::string socket = world.dir + "/dhcp.sock";
+  Child daemon({.argv = {"/usr/lib/cni/dhcp", "daemon", "-socketpath", socket}});
+  for (int i = 0; i < 500 && access(socket.c_str(), F_OK) != 0; ++i) usleep(10'000);
+  const Json list = world.list(Json::object({{"type", "dhcp"}, {"daemonSocketPath", socket}}));
+  const Call add = world.runtime.add(list, world.container);
+  INFO(add.describe());
+  REQUIRE(add.ok());
+  CHECK(server.granted());
+  CHECK(addresses_of("net1", world.pod.path()) == Strings{"10.9.0.66/24"});
+  const Json route = ip_json("route show default", world.pod.path());
+  REQUIRE(route.as_array().size() == 1);
+  CHECK(route.as_array()[0].at("gateway").as_string() == "10.9.0.1");
+  const Call check = world.runtime.check(list, world.container);
+  INFO(check.describe());
+  CHECK(check.ok());
+  const Call del = world.runtime.del(list, world.container);
+  INFO(del.describe());
+  CHECK(del.ok());
+  for (int i = 0; i < 200 && !server.released(); ++i) usleep(10'000);
+  CHECK(server.released());
+  world.require_nothing_left();
+  daemon.kill();
+  daemon.wait();
 }
 
 TEST_CASE("a plugin's failure is passed on with its code, and followed by its DEL") {
