@@ -1,9 +1,14 @@
 // DEL: undoes what is recorded of the attachment, and succeeds when that is nothing.
+#include <unistd.h>
+
+#include <cerrno>
+
 #include "railcni/error.h"
 #include "railcni/ipam_role.h"
 #include "railcni/log.h"
 #include "src/verbs/delegated_ipam.h"
 #include "src/verbs/ipam_verbs.h"
+#include "src/verbs/original_host_local.h"
 #include "src/verbs/session.h"
 
 namespace railcni {
@@ -12,16 +17,20 @@ namespace {
 
 // Without the lock and the netlink socket that a link needs.
 void del_ipam(const Request& request) {
-  const auto state =
-      Store::open(Store::File::kState, store_paths(request.config), Store::Mode::kExisting);
-  if (!state) return;
   const AttachmentKey key = attachment_key(request);
   check_attachment_key(key);
-  const std::optional<Attachment> attachment = find_attachment(*state, key);
-  if (attachment) {
-    ipam_release(*state, *attachment);
-  } else {
-    log_info("nothing is recorded of this attachment");
+  const auto state =
+      Store::open(Store::File::kState, store_paths(request.config), Store::Mode::kExisting);
+  std::optional<Attachment> attachment;
+  if (state) attachment = find_attachment(*state, key);
+  if (attachment) return ipam_release(*state, *attachment);
+  log_info("nothing is recorded of this attachment");
+  if (ipam_role(request.config) != IpamRole::kHostLocal) return;
+  for (const std::string& file :
+       OriginalHostLocal(request.config).files_of(key.container_id, key.ifname)) {
+    if (unlink(file.c_str()) != 0 && errno != ENOENT) {
+      throw_errno(Code::kIncomplete, "cannot remove " + file, errno);
+    }
   }
 }
 

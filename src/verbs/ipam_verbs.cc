@@ -8,12 +8,16 @@
 #include "railcni/ipam_config.h"
 #include "railcni/log.h"
 #include "src/verbs/leases.h"
+#include "src/verbs/original_host_local.h"
 #include "src/verbs/outer_master.h"
 #include "src/verbs/pool_request.h"
 #include "src/verbs/session.h"
 
 namespace railcni {
 namespace {
+
+// How long an address is not looked at again that the original host-local gave away, in seconds.
+constexpr int64_t kReservedPause = 600;
 
 // Not all who call an IPAM have a namespace for it. Without an identity the attachment counts as
 // alive until its DEL.
@@ -49,6 +53,9 @@ class IpamAdd {
   void lease(Txn& txn);
   Result lease_of_pools(Txn& txn, Attachment& attachment);
   Result lease_of_sets(Txn& txn, Attachment& attachment) const;
+  std::vector<Lease> allocate_unreserved(
+      Txn& txn, const Candidates& candidates,
+      const std::vector<PoolRequest::Requested>& requested) const;
 
   const Request& request_;
   const OuterIpamConfig config_;
@@ -140,6 +147,25 @@ Result IpamAdd::lease_of_pools(Txn& txn, Attachment& attachment) {
   return result;
 }
 
+// An address that a Pod has from the original host-local is put aside for a while; the next one is
+// tried then.
+std::vector<Lease> IpamAdd::allocate_unreserved(
+    Txn& txn, const Candidates& candidates,
+    const std::vector<PoolRequest::Requested>& requested) const {
+  const OriginalHostLocal original(request_.config);
+  for (;;) {
+    const int64_t now = time(nullptr);
+    std::vector<Lease> leases = allocate(txn, candidates, requested, key_, now);
+    const Lease& lease = leases.front();
+    if (!original.reserves(lease.address.address)) return leases;
+    const std::string what =
+        "address " + lease.address.address.to_string() + " is in use by a Pod of the original";
+    if (!requested.empty()) throw Error(Code::kTryAgainLater, "the requested " + what);
+    log_info(what);
+    quarantine(txn, lease, key_, now + kReservedPause);
+  }
+}
+
 Result IpamAdd::lease_of_sets(Txn& txn, Attachment& attachment) const {
   Result result;
   result.dns = config_.dns;
@@ -164,7 +190,7 @@ Result IpamAdd::lease_of_sets(Txn& txn, Attachment& attachment) const {
       if (addressing.candidates.empty()) {
         throw Error(Code::kTryAgainLater, "no address but the gateway is in " + set.to_string());
       }
-      addressing.leases = allocate(txn, addressing.candidates, requested, key_, attachment.created);
+      addressing.leases = allocate_unreserved(txn, addressing.candidates, requested);
     } catch (const Error& error) {
       throw error.with_context("failed to allocate for range set " + std::to_string(index));
     }
@@ -194,6 +220,11 @@ void ipam_check(const Request& request) {
   std::optional<Attachment> attachment;
   if (state) attachment = find_attachment(*state, key);
   if (!attachment) {
+    // A Pod of the time before railcni.
+    if (ipam_role(request.config) == IpamRole::kHostLocal &&
+        !OriginalHostLocal(request.config).files_of(key.container_id, key.ifname).empty()) {
+      return;
+    }
     throw Error(Code::kCheckFailed, "no address is recorded of attachment " + key.to_string());
   }
   const auto netns = Netns::open_if_exists(request.netns);

@@ -47,7 +47,7 @@ AttachmentKey attachment_key(const Request& request) {
 
 StorePaths store_paths(const Json& config) {
   const CommonConfig common = read_common_config(config);
-  const StorePaths paths = StorePaths::from_data_dir(common.data_dir);
+  StorePaths paths = StorePaths::from_data_dir(common.data_dir);
   if (ipam_role(config) != IpamRole::kHostLocal) return paths;
   return paths.of_network(common.data_dir, common.name);
 }

@@ -1,8 +1,11 @@
 // railcni with the IPAM of another plugin: Debian's, and scripts that fail.
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <thread>
 
 #include "tests/netns/cluster.h"
 #include "tests/netns/dhcp_server.h"
@@ -281,6 +284,28 @@ TEST_CASE("a plugin that is nowhere in CNI_PATH: what was searched is said, noth
   CHECK_THAT(add.msg(), Catch::Contains(world.path.substr(0, world.path.find(':'))));
   CHECK(world.runtime.status(list).code() == 4);
   // Nothing is recorded, so there is nothing to fail at.
+  CHECK(world.runtime.del(list, world.container).ok());
+  world.require_nothing_left();
+}
+
+TEST_CASE("a plugin that is being replaced is tried again") {
+  enter_sandbox();
+  World world;
+  const Json list = world.list(
+      world.stub(std::string("[ $CNI_COMMAND != ADD ] || echo ") + kStubResult), "1.1.0");
+  const std::string program = world.path.substr(0, world.path.find(':')) + "/stub";
+  Fd writer(open(program.c_str(), O_WRONLY | O_CLOEXEC));
+  // "text file busy" as long as a writer has it open.
+  std::thread replacing([&writer] {
+    usleep(400'000);
+    writer.reset();
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  const Call add = world.runtime.add(list, world.container);
+  replacing.join();
+  INFO(add.describe());
+  CHECK(add.ok());
+  CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(300));
   CHECK(world.runtime.del(list, world.container).ok());
   world.require_nothing_left();
 }

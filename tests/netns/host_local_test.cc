@@ -243,6 +243,41 @@ TEST_CASE("host-local: a network and a dataDir have addresses of their own") {
   CHECK(plain("DEL", world.container).ok());
 }
 
+TEST_CASE("host-local: a node changes over to railcni while Pods of the original run") {
+  enter_sandbox();
+  World world;
+  world.ours.dir = world.original.dir;
+  Json config =
+      world.config(R"({"ranges": [[{"subnet": "10.1.0.0/29"}], [{"subnet": "fd01::/64"}]]})");
+  for (const char* id : {"old1", "old2", "stale"}) {
+    REQUIRE(world.original.call("ADD", world.container_of(id), config).ok());
+  }
+  // The last one was left over from another boot.
+  for (const char* file : {"/hl/10.1.0.4", "/hl/fd01::4"}) {
+    REQUIRE(run({.argv = {"/usr/bin/touch", "-d", "2001-01-01", world.ours.dir + file}}).ok());
+  }
+  const auto address = [](const Call& call) {
+    INFO(call.describe());
+    REQUIRE(call.ok());
+    return call.json.at("ips").as_array().at(0).at("address").as_string();
+  };
+  CHECK(address(world.ours.call("ADD", world.container_of("new1"), config)) == "10.1.0.4/29");
+  Json request = config;
+  request["args"] = Json::parse(R"({"cni": {"ips": ["10.1.0.2"]}})");
+  CHECK(world.ours.call("ADD", world.container_of("new2"), request).code() == 11);
+  CHECK(address(world.ours.call("ADD", world.container_of("new2"), config)) == "10.1.0.5/29");
+  CHECK(address(world.ours.call("ADD", world.container_of("new3"), config)) == "10.1.0.6/29");
+  CHECK(world.ours.call("ADD", world.container_of("new4"), config).code() == 11);
+  CHECK(world.ours.call("CHECK", world.container_of("old1"), config).ok());
+  CHECK_FALSE(world.ours.call("CHECK", world.container_of("old3"), config).ok());
+  CHECK(world.ours.call("DEL", world.container_of("old1"), config).ok());
+  CHECK_FALSE(world.ours.call("CHECK", world.container_of("old1"), config).ok());
+  CHECK_FALSE(world.original.call("CHECK", world.container_of("old1"), config).ok());
+  CHECK(world.original.call("CHECK", world.container_of("old2"), config).ok());
+  CHECK(leased(world.ours.dir + "/hl").size() == 6);
+  CHECK_NOTHROW(cli(world.ours.dir + "/hl", {"gc"}));
+}
+
 TEST_CASE("host-local: GC and STATUS, which the original of Debian 12 does not have") {
   enter_sandbox();
   World world;
