@@ -2,6 +2,8 @@
 #include <array>
 
 #include "plugins/chained/chained.h"
+#include "plugins/ibsriov/ibsriov.h"
+#include "plugins/ipoib/ipoib.h"
 #include "plugins/ipvlan/ipvlan.h"
 #include "plugins/macvlan/macvlan.h"
 #include "plugins/sriov/sriov.h"
@@ -15,10 +17,12 @@ struct Entry {
   std::unique_ptr<Backend> (*make)();
 };
 
-constexpr std::array<Entry, 3> kBackends = {{
+constexpr std::array<Entry, 5> kBackends = {{
     {{"sriov", "sriov"}, make_sriov_backend},
+    {{"ib-sriov", "ibsriov"}, make_ib_sriov_backend},
     {{"macvlan", "macvlan"}, make_macvlan_backend},
     {{"ipvlan", "ipvlan"}, make_ipvlan_backend},
+    {{"ipoib", "ipoib"}, make_ipoib_backend},
 }};
 
 }  // namespace

@@ -12,15 +12,10 @@
 #include "railcni/config.h"
 #include "railcni/netlink.h"
 #include "railcni/netns.h"
+#include "railcni/pod_side.h"
 #include "railcni/request.h"
 
 namespace railcni {
-
-// A Pod's network namespace, and a socket in it.
-struct PodSide {
-  const Netns& netns;
-  RouteSocket& route;
-};
 
 // What a backend plans and attaches with.
 struct PlanContext {
@@ -43,7 +38,7 @@ struct LinkPlan {
   // True when the interface's MAC cannot be chosen; otherwise the caller may put another one into
   // link["mac"] before it is recorded.
   bool mac_is_fixed = false;
-  // A lock to hold while attaching; empty for none.
+  // A lock to hold while attaching and detaching, one of a node; empty for none.
   std::string lock;
   // For matchMasterSubnet: the master and its addresses.
   std::string master;
@@ -84,8 +79,10 @@ class Backend {
   // For STATUS: throws when an ADD with this configuration could not work on this node now.
   virtual void status(RouteSocket& host) = 0;
 
-  // Throws Error{kCheckFailed} when the link in the Pod, found as `found`, is not as recorded.
-  virtual void check(RouteSocket& host, const LinkInfo& found, const Attachment& attachment) = 0;
+  // Throws Error{kCheckFailed} when the link in the Pod, found as `found` (of index 0 when what the
+  // Pod got has none), or what came with it, is not as recorded.
+  virtual void check(RouteSocket& host, const PodSide& pod, const LinkInfo& found,
+                     const Attachment& attachment) = 0;
 };
 
 // The backends there are.

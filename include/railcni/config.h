@@ -58,6 +58,17 @@ struct NetworkConfig {
   // runtimeConfig.mac and runtimeConfig.ips, args.cni.ips: what the runtime asks for this Pod.
   std::string runtime_mac;
   std::vector<std::string> requested_ips;
+  // What ib-kubernetes and the runtime say of an InfiniBand attachment.
+  struct Infiniband {
+    std::string guid;       // runtimeConfig.infinibandGUID, else args.cni.guid
+    std::string guid_path;  // where it stood, for messages
+    std::string app;  // args.cni["mellanox.infiniband.app"]: "configured" when UFM knows the GUID
+    Json pkey;        // args.cni.pkey; null when absent
+  } infiniband;
+  // Without cniType: the RDMA device of the interface that the plugin before made (rdmaIsolation,
+  // rdmaDeviceName). With one, these are keys of its block.
+  bool rdma_isolation = false;
+  std::string rdma_device_name;
   // The device that was given to this Pod: runtimeConfig.deviceID, `deviceID` or `pciBusID`, the
   // first there is; empty: none.
   std::string device_id;

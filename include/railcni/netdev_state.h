@@ -20,6 +20,8 @@ struct NetdevState {
   uint32_t mtu = 0;
   uint32_t tx_queue_length = 0;
   uint32_t group = 0;
+  std::optional<uint16_t> ipoib_mode;  // as LinkInfo has them; nothing on Ethernet
+  std::optional<uint16_t> ipoib_umcast;
   uint32_t flags = 0;  // IFF_UP, IFF_PROMISC, IFF_ALLMULTI, IFF_NOARP and IFF_MULTICAST count
 
   static NetdevState of(const LinkInfo& link);
@@ -27,6 +29,11 @@ struct NetdevState {
   // Throws Error{kDecodingFailure} when `json` is not what to_json() made.
   static NetdevState from_json(const Json& json);
 };
+
+// The size of an IPoIB link's hardware address (INFINIBAND_ALEN of <linux/if_infiniband.h>). The
+// kernel makes it of flags, a queue pair's number (another one each time) and the port's GID.
+inline constexpr size_t kIpoibAddressSize = 20;
+inline bool is_ipoib(const HwAddress& address) { return address.size() == kIpoibAddressSize; }
 
 // The link of the socket's namespace on that device (a PCI address), children of it left aside;
 // nothing when there is none.
@@ -37,13 +44,16 @@ std::optional<LinkInfo> find_device_link(RouteSocket& socket, const std::string&
 // namespace, maybe under its old name.
 NetlinkMessage move_link_message(int index, int netns_fd, const std::string& name, uint32_t mtu);
 
+NetlinkMessage rename_message(int index, const std::string& name);
+
 // Sets the link's MAC and makes sure that it has it. Where the PF has given the VF that address,
 // drivers refuse to set it but take it over when the link goes down: that is tried, too. The link
 // is left up or down as it was. Throws Error{kKernel} that names both addresses.
 void set_mac_verified(RouteSocket& socket, int index, const HwAddress& mac);
 
-// Gives the link whatever it does not have of `original`; the link may be in any state. When the
-// name is taken meanwhile it keeps the one it has, which is logged. Throws Error{kKernel} for the
+// Gives the link whatever it does not have of `original`, but for an IPoIB link's address, which is
+// nobody's to choose; the link may be in any state. When the name is taken meanwhile it keeps the
+// one it has, which is logged. Throws Error{kKernel} for the
 // first thing that could not be set, after having tried all of them.
 void restore_netdev(RouteSocket& host, int index, const NetdevState& original);
 

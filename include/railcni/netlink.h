@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "railcni/address.h"
+#include "railcni/error.h"
 
 struct nl_msg;
 struct nl_sock;
@@ -33,6 +34,9 @@ struct LinkInfo {
   std::optional<uint8_t> bond_mode;  // 0-6, of a "bond"
   std::optional<uint32_t> macvlan_mode;  // MACVLAN_MODE_* of <linux/if_link.h>, of a "macvlan"
   std::optional<uint16_t> ipvlan_mode;   // IPVLAN_MODE_* of <linux/if_link.h>, of an "ipvlan"
+  std::optional<uint16_t> ipoib_pkey;    // of an "ipoib", with the bit of full membership
+  std::optional<uint16_t> ipoib_mode;    // IPOIB_MODE_* of <linux/if_link.h>, of an "ipoib"
+  std::optional<uint16_t> ipoib_umcast;  // 1: it takes multicast from user space, of an "ipoib"
   uint32_t tx_queue_length = 0;
   uint32_t group = 0;
   std::vector<std::string> alt_names;
@@ -132,6 +136,9 @@ class NetlinkSocket {
   // As send() of one message, but returns the errno (0 for success) and leaves the kernel's
   // explanation in `explanation`.
   int try_send(const NetlinkMessage& message, std::string* explanation = nullptr);
+  // As try_send(), but asks again while the answer is EBUSY (a driver that resets, or works for
+  // somebody else), for up to two seconds.
+  int send_while_busy(const NetlinkMessage& message, std::string* explanation = nullptr);
   // Asks for one object, as it is in a reply; returns the errno, as try_send().
   int try_get(const NetlinkMessage& message, const OnMessage& on_reply);
   // Asks for all objects. `restart` is called before each attempt: the kernel may say that
@@ -158,6 +165,9 @@ class NetlinkSocket {
   std::unique_ptr<char[]> buffer_;
   uint32_t sequence_ = 0;
 };
+
+// The kernel's refusal of `what`, with the errno's text and the explanation that came with it.
+Error kernel_refusal(const std::string& what, int error, const std::string& explanation);
 
 // An rtnetlink socket.
 class RouteSocket : public NetlinkSocket {

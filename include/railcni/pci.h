@@ -43,12 +43,25 @@ class Sysfs {
   // dev_port of `port_like`, an interface. Empty when there is none.
   std::string own_interface(const std::string& address, const std::string& port_like = "") const;
 
-  // The RDMA devices on the function, by name.
-  std::vector<std::string> rdma_devices(const std::string& address) const;
+  // The RDMA devices of the namespace on a function, or on an auxiliary device such as
+  // "mlx5_core.sf.4", by name.
+  std::vector<std::string> rdma_devices(const std::string& device) const;
+  // The character device for user programs ("uverbs3") of the RDMA device on `device`, whatever
+  // namespace that is in; empty when it has none.
+  std::string uverbs(const std::string& device) const;
+
+  // The table of pkeys of the RDMA port on `device` that `interface` is on; empty when it is not to
+  // be seen from here.
+  std::vector<uint16_t> pkeys(const std::string& device, const std::string& interface) const;
+
+  // Unbinds the function's driver and binds it again. Throws Error{kKernel}.
+  void rebind(const PciFunction& function) const;
 
  private:
   std::string function_folder(const std::string& address) const;
   std::string interface_attribute(const std::string& name, const std::string& attribute) const;
+  std::string read_file(const std::string& path) const;
+  void write_file(const std::string& path, const std::string& text) const;
 
   std::string root_;
 };

@@ -3,7 +3,6 @@
 #define RAILCNI_VF_H_
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -53,9 +52,6 @@ void set_vf(RouteSocket& host, const VfHandle& vf, const VfState& wanted);
 // Sets what of `original` the VF does not have now. A VF that is not there any more is a success.
 // Throws as set_vf().
 void restore_vf(RouteSocket& host, const VfHandle& vf, const VfState& original);
-
-// Sends one message again while the answer is EBUSY, for up to two seconds; returns the errno.
-int send_while_busy(RouteSocket& socket, const NetlinkMessage& message, std::string* explanation);
 
 }  // namespace railcni
 

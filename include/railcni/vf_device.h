@@ -9,6 +9,7 @@
 #include "railcni/netdev_state.h"
 #include "railcni/netlink.h"
 #include "railcni/pci.h"
+#include "railcni/pod_side.h"
 #include "railcni/vf.h"
 
 namespace railcni {
@@ -36,12 +37,22 @@ VfDevice inspect_vf(RouteSocket& host, const Sysfs& sysfs, const std::string& ad
 LinkInfo lend_vf(RouteSocket& host, RouteSocket& pod, int pod_netns_fd, const VfDevice& vf,
                  const std::string& name, uint32_t mtu);
 
-// Restores what VfDevice::to_json() recorded, the PF's side first (some drivers refuse changes to
-// the interface of a VF that is not trusted any more). The interface is looked for by its PCI
-// address: in the Pod's namespace (nullptr: it is gone, and the kernel brings the interface home by
-// itself), then in the host. A VF that was removed, or removed and made again, has nothing to
-// restore; that is logged. Throws Error{kIncomplete} when something is left to be done.
-void return_vf(RouteSocket& host, RouteSocket* pod, const Sysfs& sysfs, const Json& record);
+// The GUID of the port that an IPoIB link is on: the last eight bytes of its address, in host byte
+// order.
+uint64_t port_guid(const HwAddress& ipoib_address);
+
+// Binds the VF's driver anew, by which a GUID that its PF was given takes effect, and reads its
+// interface again into `vf.link`. Throws Error{kKernel} when none comes back within ten seconds.
+void rebind_vf(RouteSocket& host, const Sysfs& sysfs, VfDevice& vf);
+
+// Restores what VfDevice::to_json() recorded, and what the record has of an RDMA device under
+// "rdma" (see plan_rdma()). The RDMA device comes first, since an IPoIB interface is made anew
+// where its RDMA device goes, then the PF's side (some drivers refuse changes to the interface of a
+// VF that is not trusted any more). The interface is looked for by its PCI address: in the Pod
+// (nullptr: its namespace is gone, and the kernel brings the interface home by itself), then in the
+// host. A VF that was removed, or removed and made again, has nothing to restore; that is logged.
+// Throws Error{kIncomplete} when something is left to be done.
+void return_vf(RouteSocket& host, const PodSide* pod, const Sysfs& sysfs, const Json& record);
 
 }  // namespace railcni
 

@@ -3,22 +3,44 @@
 #include <cerrno>
 
 #include "railcni/error.h"
+#include "railcni/rdma_device.h"
 
 namespace railcni {
 namespace {
 
 class Chained : public Backend {
  public:
-  void configure(const NetworkConfig&) override {}
+  void configure(const NetworkConfig& config) override {
+    rdma_.isolation = config.rdma_isolation;
+    rdma_.pod_name = config.rdma_device_name;
+    check_rdma_config(rdma_, "rdmaDeviceName");
+    device_ = config.device_id;
+    // A PCI address in one spelling; an auxiliary device's name stays.
+    if (const auto address = parse_pci_address(device_)) device_ = *address;
+  }
+
+  std::vector<std::string> devices() const override {
+    if (!rdma_.isolation || device_.empty()) return {};
+    // The device itself may be claimed by the plugin before, if that is railcni too.
+    return {"rdma/" + device_};
+  }
 
   LinkPlan plan(const PlanContext& context) override {
     const LinkInfo link = find(context);
     LinkPlan plan;
     plan.link = Json::object({{"index", link.index}, {"oldMac", to_string(link.address)}});
+    if (rdma_.isolation) {
+      LinkInfo elsewhere = link;
+      elsewhere.index = 0;  // it counts in the Pod's namespace, not in the host's
+      plan.link["rdma"] =
+          plan_rdma(sysfs_, device_.empty() ? link.parent_device : device_, &elsewhere, rdma_);
+      plan.lock = kRdmaLock;
+    }
     return plan;
   }
 
-  LinkInfo attach(const PlanContext& context, const Netns&, Json& link) override {
+  LinkInfo attach(const PlanContext& context, const Netns& pod_netns, Json& link) override {
+    if (const Json* rdma = link.find("rdma")) lend_rdma(sysfs_, pod_netns, *rdma);
     LinkInfo found = find(context);
     if (const Json* mac = link.find("mac")) {
       const HwAddress address = parse_hw_address(mac->as_string()).value();
@@ -30,6 +52,9 @@ class Chained : public Backend {
   }
 
   void detach(RouteSocket&, const PodSide* pod, const Attachment& attachment) override {
+    if (const Json* rdma = attachment.link.find("rdma")) {
+      return_rdma(sysfs_, pod != nullptr ? &pod->netns : nullptr, *rdma);
+    }
     if (pod == nullptr || attachment.link.find("mac") == nullptr) return;
     const auto found = pod->route.find_link(static_cast<int>(attachment.link.at("index").as_int()));
     // Somebody after us may have set another one, which is not ours to take away.
@@ -42,9 +67,16 @@ class Chained : public Backend {
     }
   }
 
-  void status(RouteSocket&) override {}
+  void status(RouteSocket&) override {
+    if (!rdma_.isolation) return;
+    RdmaSocket socket;
+    require_exclusive_mode(socket);
+  }
 
-  void check(RouteSocket&, const LinkInfo&, const Attachment&) override {}
+  void check(RouteSocket&, const PodSide& pod, const LinkInfo&,
+             const Attachment& attachment) override {
+    if (const Json* rdma = attachment.link.find("rdma")) check_rdma(pod.netns, *rdma);
+  }
 
  private:
   static LinkInfo find(const PlanContext& context) {
@@ -57,6 +89,10 @@ class Chained : public Backend {
     }
     return *link;
   }
+
+  RdmaConfig rdma_;
+  std::string device_;
+  Sysfs sysfs_;
 };
 
 }  // namespace

@@ -29,7 +29,8 @@ class Ipvlan : public Backend {
   LinkInfo attach(const PlanContext& context, const Netns& pod_netns, Json& link) override;
   void detach(RouteSocket& host, const PodSide* pod, const Attachment& attachment) override;
   void status(RouteSocket& host) override { check_child_master(host, block_); }
-  void check(RouteSocket& host, const LinkInfo& found, const Attachment& attachment) override;
+  void check(RouteSocket& host, const PodSide&, const LinkInfo& found,
+             const Attachment& attachment) override;
 
  private:
   ChildBlock block_;
@@ -70,7 +71,8 @@ void Ipvlan::detach(RouteSocket&, const PodSide* pod, const Attachment& attachme
   });
 }
 
-void Ipvlan::check(RouteSocket& host, const LinkInfo& found, const Attachment& attachment) {
+void Ipvlan::check(RouteSocket& host, const PodSide&, const LinkInfo& found,
+                   const Attachment& attachment) {
   check_child(host, found, attachment, "ipvlan");
   const uint64_t mode = attachment.link.at("mode").as_uint();
   if (found.ipvlan_mode && *found.ipvlan_mode != mode && mode < kModes.size()) {

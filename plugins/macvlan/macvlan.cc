@@ -36,7 +36,8 @@ class Macvlan : public Backend {
   LinkInfo attach(const PlanContext& context, const Netns& pod_netns, Json& link) override;
   void detach(RouteSocket& host, const PodSide* pod, const Attachment& attachment) override;
   void status(RouteSocket& host) override { check_child_master(host, block_); }
-  void check(RouteSocket& host, const LinkInfo& found, const Attachment& attachment) override;
+  void check(RouteSocket& host, const PodSide&, const LinkInfo& found,
+             const Attachment& attachment) override;
 
  private:
   HwAddress choose_mac(const PlanContext& context);
@@ -109,7 +110,8 @@ void Macvlan::detach(RouteSocket&, const PodSide* pod, const Attachment& attachm
   });
 }
 
-void Macvlan::check(RouteSocket& host, const LinkInfo& found, const Attachment& attachment) {
+void Macvlan::check(RouteSocket& host, const PodSide&, const LinkInfo& found,
+                    const Attachment& attachment) {
   check_child(host, found, attachment, "macvlan");
   const uint64_t mode = attachment.link.at("mode").as_uint();
   if (!found.macvlan_mode || *found.macvlan_mode == mode) return;

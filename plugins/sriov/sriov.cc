@@ -6,7 +6,9 @@
 #include "railcni/error.h"
 #include "railcni/log.h"
 #include "railcni/pod_mac.h"
+#include "railcni/rdma_device.h"
 #include "railcni/uplink.h"
+#include "railcni/vf_config.h"
 #include "railcni/vf_device.h"
 
 namespace railcni {
@@ -19,8 +21,9 @@ class Sriov : public Backend {
   LinkPlan plan(const PlanContext& context) override;
   LinkInfo attach(const PlanContext& context, const Netns& pod_netns, Json& link) override;
   void detach(RouteSocket& host, const PodSide* pod, const Attachment& attachment) override;
-  void status(RouteSocket&) override {}  // which VF it will be is known at ADD only
-  void check(RouteSocket& host, const LinkInfo& found, const Attachment& attachment) override;
+  void status(RouteSocket&) override;
+  void check(RouteSocket& host, const PodSide& pod, const LinkInfo& found,
+             const Attachment& attachment) override;
 
  private:
   void check_wanted() const;
@@ -33,7 +36,7 @@ class Sriov : public Backend {
 };
 
 std::vector<std::string> Sriov::devices() const {
-  require_device(config_);
+  require_vf_device(config_.device, config_.resource);
   return {config_.device};
 }
 
@@ -101,6 +104,11 @@ LinkPlan Sriov::plan(const PlanContext& context) {
   plan.link["pciID"] = vf_.function.address;
   if (const uint32_t mtu = choose_mtu(); mtu != 0) plan.link["mtu"] = mtu;
   choose_mac(context, plan.link);
+  if (config_.rdma.isolation) {
+    plan.link["rdma"] =
+        plan_rdma(sysfs_, vf_.function.address, vf_.link ? &*vf_.link : nullptr, config_.rdma);
+    plan.lock = kRdmaLock;
+  }
   plan.has_netdev = !vf_.userspace;
   plan.carrier_comes_late = true;
   plan.mac_is_fixed = vf_.userspace && !vf_.state;
@@ -127,6 +135,7 @@ LinkInfo Sriov::attach(const PlanContext& context, const Netns& pod_netns, Json&
     if (set_mac) wanted.mac = mac;
     set_vf(context.host, vf_.handle(), wanted);
   }
+  if (const Json* rdma = link.find("rdma")) lend_rdma(sysfs_, pod_netns, *rdma);
   if (vf_.userspace) {
     LinkInfo none;
     none.name = context.request.ifname;
@@ -140,21 +149,31 @@ LinkInfo Sriov::attach(const PlanContext& context, const Netns& pod_netns, Json&
   if (set_mac) set_mac_verified(context.pod, lent.index, *mac);
   // Up early: the carrier comes while the addresses are being made ready.
   std::string explanation;
-  const int error = send_while_busy(context.pod, link_up_message(lent.index, true), &explanation);
+  const int error = context.pod.send_while_busy(link_up_message(lent.index, true), &explanation);
   if (error != 0) {
-    throw Error(Code::kKernel, "set " + lent.name + " up: " + errno_text(error) +
-                                   (explanation.empty() ? "" : " (" + explanation + ")"));
+    throw kernel_refusal("set " + lent.name + " up", error, explanation);
   }
   const auto now = context.pod.find_link(lent.index);
   if (!now) throw Error(Code::kKernel, "VF " + lent.name + " is gone right after it was moved");
+  if (link.find("rdma") == nullptr) {
+    report_unmoved_rdma(sysfs_, pod_netns, vf_.function.address, *now);
+  }
   return *now;
 }
 
 void Sriov::detach(RouteSocket& host, const PodSide* pod, const Attachment& attachment) {
-  return_vf(host, pod != nullptr ? &pod->route : nullptr, sysfs_, attachment.link);
+  return_vf(host, pod, sysfs_, attachment.link);
 }
 
-void Sriov::check(RouteSocket&, const LinkInfo& found, const Attachment& attachment) {
+// Which VF it will be is known at ADD only.
+void Sriov::status(RouteSocket&) {
+  if (!config_.rdma.isolation) return;
+  RdmaSocket rdma;
+  require_exclusive_mode(rdma);
+}
+
+void Sriov::check(RouteSocket&, const PodSide& pod, const LinkInfo& found,
+                  const Attachment& attachment) {
   const std::string& device = attachment.link.at("device").as_string();
   if (!sysfs_.find_function(device)) {
     throw Error(Code::kCheckFailed, "VF " + device + " is gone");
@@ -163,6 +182,7 @@ void Sriov::check(RouteSocket&, const LinkInfo& found, const Attachment& attachm
     throw Error(Code::kCheckFailed, "interface " + found.name + " is not on VF " + device +
                                         " but on \"" + found.parent_device + "\"");
   }
+  if (const Json* rdma = attachment.link.find("rdma")) check_rdma(pod.netns, *rdma);
 }
 
 }  // namespace

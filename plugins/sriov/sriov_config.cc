@@ -1,13 +1,10 @@
 #include "plugins/sriov/sriov_config.h"
 
 #include <linux/if_ether.h>
-#include <linux/if_link.h>
-
-#include <array>
 
 #include "railcni/error.h"
 #include "railcni/object_reader.h"
-#include "railcni/pci.h"
+#include "railcni/vf_config.h"
 
 namespace railcni {
 namespace {
@@ -78,21 +75,6 @@ void read_rates(ObjectReader& reader, VfState& wanted) {
   }
 }
 
-void read_link_state(ObjectReader& reader, VfState& wanted) {
-  std::string state = reader.string("link_state").value_or("");
-  const std::string other = reader.string("linkState").value_or("");
-  if (state.empty()) state = other;
-  if (state.empty()) return;
-  constexpr std::array<std::string_view, 3> kStates = {"auto", "enable", "disable"};
-  static_assert(IFLA_VF_LINK_STATE_AUTO == 0 && IFLA_VF_LINK_STATE_DISABLE == 2);
-  for (uint32_t i = 0; i < kStates.size(); ++i) {
-    if (kStates[i] == state) wanted.link_state = i;
-  }
-  if (!wanted.link_state) {
-    fail(reader.full_name("link_state") + " \"" + state + "\": must be auto, enable or disable");
-  }
-}
-
 }  // namespace
 
 SriovConfig read_sriov_config(const NetworkConfig& config) {
@@ -103,7 +85,7 @@ SriovConfig read_sriov_config(const NetworkConfig& config) {
   read_rates(reader, sriov.wanted);
   sriov.wanted.spoofchk = on_off(reader, "spoofchk");
   sriov.wanted.trust = on_off(reader, "trust");
-  read_link_state(reader, sriov.wanted);
+  sriov.wanted.link_state = read_vf_link_state(reader);
   // 68 is the least MTU of IPv4 (RFC 791).
   const int64_t mtu = reader.integer("mtu", 0, 65535).value_or(0);
   if (mtu > 0 && mtu < 68) {
@@ -111,31 +93,12 @@ SriovConfig read_sriov_config(const NetworkConfig& config) {
   }
   sriov.mtu = static_cast<uint32_t>(mtu);
   sriov.mac = reader.string("mac").value_or("");
-  // enableRdma is the older schema's name for it.
-  const bool isolation = reader.boolean("rdmaIsolation").value_or(false);
-  sriov.rdma_isolation = reader.boolean("enableRdma").value_or(false) || isolation;
+  sriov.rdma = read_rdma_config(reader, false);
   // The device plugin's resource: Multus takes the VF from it and says which one in deviceID.
   sriov.resource = reader.string("resourceName").value_or("");
   reader.finish();
-  if (sriov.rdma_isolation) {
-    fail(reader.full_name("rdmaIsolation") + ": moving RDMA devices is not built yet");
-  }
-  if (config.device_id.empty()) return sriov;
-  const auto address = parse_pci_address(config.device_id);
-  if (!address) {
-    fail("deviceID \"" + config.device_id + "\": must be a PCI address such as 0000:3b:00.2");
-  }
-  sriov.device = *address;
+  sriov.device = read_vf_device(config);
   return sriov;
-}
-
-void require_device(const SriovConfig& sriov) {
-  if (!sriov.device.empty()) return;
-  fail(
-      "deviceID is missing: no VF was given to this Pod; the NetworkAttachmentDefinition needs "
-      "the annotation k8s.v1.cni.cncf.io/resourceName: " +
-      (sriov.resource.empty() ? "RESOURCE" : sriov.resource) +
-      ", and the Pod a limit on that resource");
 }
 
 }  // namespace railcni

@@ -8,6 +8,7 @@
 
 #include "railcni/address.h"
 #include "railcni/config.h"
+#include "railcni/rdma_device.h"
 #include "railcni/vf.h"
 
 namespace railcni {
@@ -18,14 +19,12 @@ struct SriovConfig {
   VfState wanted;
   uint32_t mtu = 0;  // 0: the VF's own stays
   std::string mac;   // empty: not asked for here
-  bool rdma_isolation = false;
+  RdmaConfig rdma;
   std::string resource;  // the device plugin's name for such VFs, for messages
 };
 
 // Throws Error{kInvalidConfig} that names the key.
 SriovConfig read_sriov_config(const NetworkConfig& config);
-// Throws Error{kInvalidConfig} when no VF was given.
-void require_device(const SriovConfig& sriov);
 
 }  // namespace railcni
 

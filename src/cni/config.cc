@@ -189,14 +189,33 @@ Json read_dns(const Json& object) {
   return dns;
 }
 
+// ib-kubernetes' side of its contract (the Pod's network annotation, which Multus hands on).
+void read_infiniband_args(ObjectReader& reader, NetworkConfig::Infiniband& infiniband) {
+  const std::string guid = reader.string("guid").value_or("");
+  if (infiniband.guid.empty()) {
+    infiniband.guid = guid;
+    infiniband.guid_path = reader.full_name("guid");
+  }
+  infiniband.app = reader.string("mellanox.infiniband.app").value_or("");
+  if (const Json* pkey = reader.any("pkey")) infiniband.pkey = *pkey;
+}
+
 void read_runtime_requests(ObjectReader& top, const Request& request, NetworkConfig& config) {
   if (const Json* runtime = top.object("runtimeConfig")) {
     // Only what the configuration's `capabilities` declare arrives here, and every plugin of a
     // chain gets all of it: what is not ours to do is not an error.
     ObjectReader reader(*runtime, "runtimeConfig");
     config.runtime_mac = reader.string("mac").value_or("");
+    config.infiniband.guid = reader.string("infinibandGUID").value_or("");
+    config.infiniband.guid_path = reader.full_name("infinibandGUID");
   }
-  top.object("args");
+  if (const Json* args = top.object("args")) {
+    ObjectReader reader(*args, "args");
+    if (const Json* cni = reader.object("cni")) {
+      ObjectReader cni_reader(*cni, "args.cni");
+      read_infiniband_args(cni_reader, config.infiniband);
+    }
+  }
   config.requested_ips = requested_ips(request);
   config.device_id = assigned_device(request.config);
   top.allow({"deviceID", "pciBusID"});
@@ -305,6 +324,10 @@ NetworkConfig read_config(const Request& request, const std::vector<TypeName>& t
   read_ipam(top, selection, config.ipam);
   read_runtime_requests(top, request, config);
   config.coordinator = read_coordinator(top);
+  if (config.cni_type.empty()) {
+    config.rdma_isolation = top.boolean("rdmaIsolation").value_or(false);
+    config.rdma_device_name = top.string("rdmaDeviceName").value_or("");
+  }
   config.node_name = top.string("nodeName").value_or("");
   if (const Json* dns = top.object("dns")) config.dns = read_dns(*dns);
   if (const Json* previous = top.object("prevResult")) config.prev_result = *previous;

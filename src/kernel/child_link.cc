@@ -94,9 +94,8 @@ LinkInfo make_child(const PlanContext& context, const Netns& pod_netns, const Ch
   const int error = socket.try_send(new_link_message(wanted), &explanation);
   if (error != 0) {
     if (error == EEXIST) link["nameTaken"] = true;
-    throw Error(Code::kKernel, "create " + wanted.kind + " " + wanted.name + " on master " +
-                                   master.name + ": " + errno_text(error) +
-                                   (explanation.empty() ? "" : " (" + explanation + ")"));
+    throw kernel_refusal("create " + wanted.kind + " " + wanted.name + " on master " + master.name,
+                         error, explanation);
   }
   const auto made = context.pod.find_link(wanted.name);
   if (!made) {
@@ -119,8 +118,7 @@ void delete_child(const PodSide* pod, const Attachment& attachment, const std::s
   std::string explanation;
   const int error = pod->route.try_send(delete_link_message(found->index), &explanation);
   if (error != 0 && error != ENODEV) {
-    throw Error(Code::kKernel, "delete " + kind + " " + found->name + ": " + errno_text(error) +
-                                   (explanation.empty() ? "" : " (" + explanation + ")"));
+    throw kernel_refusal("delete " + kind + " " + found->name, error, explanation);
   }
 }
 

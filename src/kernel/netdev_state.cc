@@ -52,15 +52,14 @@ class Restorer {
 
   int send(const NetlinkMessage& message, const std::string& what) {
     std::string explanation;
-    const int error = send_while_busy(socket_, message, &explanation);
+    const int error = socket_.send_while_busy(message, &explanation);
     if (error != 0) {
-      fail(what + " of " + name_ + ": " + errno_text(error) +
-           (explanation.empty() ? "" : " (" + explanation + ")"));
+      fail(kernel_refusal(what + " of " + name_, error, explanation));
     }
     return error;
   }
-  void fail(const std::string& msg) {
-    if (!first_) first_.emplace(Code::kKernel, msg);
+  void fail(const Error& error) {
+    if (!first_) first_ = error;
   }
   void finish() const {
     if (first_) throw *first_;
@@ -71,6 +70,28 @@ class Restorer {
   std::string name_;
   std::optional<Error> first_;
 };
+
+// The kernel makes an IPoIB interface anew when its RDMA device is moved, and forgets these.
+void restore_ipoib(Restorer& restorer, const LinkInfo& now, const NetdevState& original) {
+  const auto restore = [&](const char* what, int attribute, std::optional<uint16_t> value) {
+    restorer.send(set_link_message(now.index,
+                                   [&](NetlinkMessage& message) {
+                                     message.nest(IFLA_LINKINFO, [&](NetlinkMessage& info) {
+                                       info.put_string(IFLA_INFO_KIND, "ipoib");
+                                       info.nest(IFLA_INFO_DATA, [&](NetlinkMessage& data) {
+                                         data.put_u16(attribute, *value);
+                                       });
+                                     });
+                                   }),
+                  what);
+  };
+  if (original.ipoib_mode && original.ipoib_mode != now.ipoib_mode) {
+    restore("restore the IPoIB mode", IFLA_IPOIB_MODE, original.ipoib_mode);
+  }
+  if (original.ipoib_umcast && original.ipoib_umcast != now.ipoib_umcast) {
+    restore("restore umcast", IFLA_IPOIB_UMCAST, original.ipoib_umcast);
+  }
+}
 
 std::vector<std::string> without(std::vector<std::string> names,
                                  const std::vector<std::string>& those) {
@@ -90,6 +111,8 @@ NetdevState NetdevState::of(const LinkInfo& link) {
   state.mtu = link.mtu;
   state.tx_queue_length = link.tx_queue_length;
   state.group = link.group;
+  state.ipoib_mode = link.ipoib_mode;
+  state.ipoib_umcast = link.ipoib_umcast;
   state.flags = link.flags & (kFlags | IFF_UP);
   return state;
 }
@@ -102,6 +125,8 @@ Json NetdevState::to_json() const {
                             {"group", group},
                             {"flags", flags}});
   if (!alt_names.empty()) json["altNames"] = Json::strings(alt_names);
+  if (ipoib_mode) json["ipoibMode"] = static_cast<int64_t>(*ipoib_mode);
+  if (ipoib_umcast) json["ipoibUmcast"] = static_cast<int64_t>(*ipoib_umcast);
   return json;
 }
 
@@ -113,6 +138,12 @@ NetdevState NetdevState::from_json(const Json& json) {
   state.tx_queue_length = static_cast<uint32_t>(json.at("txQueueLength").as_uint());
   state.group = static_cast<uint32_t>(json.at("group").as_uint());
   state.flags = static_cast<uint32_t>(json.at("flags").as_uint());
+  if (const Json* mode = json.find("ipoibMode")) {
+    state.ipoib_mode = static_cast<uint16_t>(mode->as_uint());
+  }
+  if (const Json* umcast = json.find("ipoibUmcast")) {
+    state.ipoib_umcast = static_cast<uint16_t>(umcast->as_uint());
+  }
   if (const Json* names = json.find("altNames")) {
     for (const Json& name : names->as_array()) state.alt_names.push_back(name.as_string());
   }
@@ -121,7 +152,9 @@ NetdevState NetdevState::from_json(const Json& json) {
 
 std::optional<LinkInfo> find_device_link(RouteSocket& socket, const std::string& device) {
   for (LinkInfo& link : socket.links()) {
-    if (link.parent_device == device && link.kind.empty()) return std::move(link);
+    // An IPoIB interface has a kind, as its children have, but those name no device.
+    const bool is_hardware = link.kind.empty() || link.kind == "ipoib";
+    if (link.parent_device == device && is_hardware) return std::move(link);
   }
   return std::nullopt;
 }
@@ -132,6 +165,11 @@ NetlinkMessage move_link_message(int index, int netns_fd, const std::string& nam
     message.put_string(IFLA_IFNAME, name);
     if (mtu != 0) message.put_u32(IFLA_MTU, mtu);
   });
+}
+
+NetlinkMessage rename_message(int index, const std::string& name) {
+  return set_link_message(
+      index, [&name](NetlinkMessage& message) { message.put_string(IFLA_IFNAME, name); });
 }
 
 NetlinkMessage alt_names_message(int index, const std::vector<std::string>& names, bool add) {
@@ -151,12 +189,12 @@ void set_mac_verified(RouteSocket& socket, int index, const HwAddress& mac) {
   if (!link) throw Error(Code::kKernel, "set the MAC of a link that is gone");
   if (link->address == mac) return;
   std::string explanation;
-  const int refused = send_while_busy(socket, hw_address_message(index, mac), &explanation);
+  const int refused = socket.send_while_busy(hw_address_message(index, mac), &explanation);
   if (refused == 0 && has_mac(socket, index, mac)) return;
   const bool was_up = (link->flags & IFF_UP) != 0;
-  if (!was_up) send_while_busy(socket, link_up_message(index, true), nullptr);
+  if (!was_up) socket.send_while_busy(link_up_message(index, true));
   socket.try_send(link_up_message(index, false));
-  if (was_up) send_while_busy(socket, link_up_message(index, true), nullptr);
+  if (was_up) socket.send_while_busy(link_up_message(index, true));
   for (int tries = 0; tries < kMacTries; ++tries) {
     if (has_mac(socket, index, mac)) return;
     usleep(kMacPause);
@@ -185,11 +223,7 @@ void restore_netdev(RouteSocket& host, int index, const NetdevState& original) {
       log_warning("interface " + now->name + " cannot be called " + original.name +
                   " again: another one has that name by now");
     } else {
-      restorer.send(set_link_message(index,
-                                     [&original](NetlinkMessage& message) {
-                                       message.put_string(IFLA_IFNAME, original.name);
-                                     }),
-                    "restore the name " + original.name);
+      restorer.send(rename_message(index, original.name), "restore the name " + original.name);
     }
   }
   if (const auto lost = without(original.alt_names, now->alt_names); !lost.empty()) {
@@ -197,13 +231,14 @@ void restore_netdev(RouteSocket& host, int index, const NetdevState& original) {
   }
   // Before the MTU: igbvf resets for a new one, and takes the MAC of that moment for its permanent
   // one.
-  if (now->address != original.mac && !original.mac.empty()) {
+  if (now->address != original.mac && !original.mac.empty() && !is_ipoib(original.mac)) {
     try {
       set_mac_verified(host, index, original.mac);
     } catch (const Error& error) {
-      restorer.fail(error.msg());
+      restorer.fail(error);
     }
   }
+  restore_ipoib(restorer, *now, original);
   if (now->mtu != original.mtu) {
     restorer.send(set_link_message(index,
                                    [&original](NetlinkMessage& message) {

@@ -3,6 +3,7 @@
 #include <netlink/netlink.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -41,13 +42,16 @@ std::string extended_ack(const nlmsghdr* header) {
   return std::string(text, strnlen(text, static_cast<size_t>(nla_len(message))));
 }
 
-std::string failure(const std::string& what, int error, const std::string& explanation) {
-  std::string msg = what + ": " + errno_text(error);
-  if (!explanation.empty()) msg += " (" + explanation + ")";
-  return msg;
-}
+constexpr int kBusyTries = 40;
+constexpr useconds_t kBusyPause = 50000;  // microseconds
 
 }  // namespace
+
+Error kernel_refusal(const std::string& what, int error, const std::string& explanation) {
+  std::string msg = what + ": " + errno_text(error);
+  if (!explanation.empty()) msg += " (" + explanation + ")";
+  return Error(Code::kKernel, msg);
+}
 
 void NetlinkSocket::Free::operator()(nl_sock* socket) const { nl_socket_free(socket); }
 
@@ -135,8 +139,7 @@ std::vector<size_t> NetlinkSocket::send(const NetlinkBatch& batch) {
       existed.push_back(i);
       continue;
     }
-    throw Error(Code::kKernel,
-                failure(batch.steps_[i].what, outcomes[i].error, outcomes[i].explanation));
+    throw kernel_refusal(batch.steps_[i].what, outcomes[i].error, outcomes[i].explanation);
   }
   return existed;
 }
@@ -154,6 +157,14 @@ int NetlinkSocket::try_send(const NetlinkMessage& message, std::string* explanat
   return outcomes[0].error;
 }
 
+int NetlinkSocket::send_while_busy(const NetlinkMessage& message, std::string* explanation) {
+  for (int tries = 1;; ++tries) {
+    const int error = try_send(message, explanation);
+    if (error != EBUSY || tries == kBusyTries) return error;
+    usleep(kBusyPause);
+  }
+}
+
 int NetlinkSocket::try_get(const NetlinkMessage& message, const OnMessage& on_reply) {
   std::vector<Outcome> outcomes(1);
   receive(transmit({message.header()}), outcomes, on_reply);
@@ -168,8 +179,7 @@ void NetlinkSocket::dump(const NetlinkMessage& message, const std::function<void
     receive(transmit({message.header()}), outcomes, on_message);
     if (outcomes[0].error == 0) return;
     if (outcomes[0].error != EINTR) {
-      throw Error(Code::kKernel,
-                  failure("netlink dump", outcomes[0].error, outcomes[0].explanation));
+      throw kernel_refusal("netlink dump", outcomes[0].error, outcomes[0].explanation);
     }
     if (tries == kDumpTries) {
       throw Error(Code::kTryAgainLater, "the kernel's tables keep changing while they are read");

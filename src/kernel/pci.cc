@@ -10,6 +10,7 @@
 #include <cctype>
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
 #include <memory>
 
 #include "railcni/error.h"
@@ -98,7 +99,12 @@ std::vector<std::string> Sysfs::interfaces(const std::string& address) const {
 
 std::string Sysfs::interface_attribute(const std::string& name,
                                        const std::string& attribute) const {
-  const Fd fd(open((root_ + "/class/net/" + name + "/" + attribute).c_str(), O_RDONLY | O_CLOEXEC));
+  return read_file(root_ + "/class/net/" + name + "/" + attribute);
+}
+
+// The first line; empty when it cannot be read.
+std::string Sysfs::read_file(const std::string& path) const {
+  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::array<char, 64> text;
   // Reading an attribute that the driver does not have fails (EOPNOTSUPP): empty, too.
   const ssize_t size = fd ? read(fd.get(), text.data(), text.size()) : 0;
@@ -124,8 +130,47 @@ std::string Sysfs::own_interface(const std::string& address, const std::string& 
   return own.empty() ? "" : own.front();
 }
 
-std::vector<std::string> Sysfs::rdma_devices(const std::string& address) const {
-  return list_folder(function_folder(address) + "/infiniband");
+std::vector<std::string> Sysfs::rdma_devices(const std::string& device) const {
+  for (const char* bus : {"pci", "auxiliary"}) {
+    auto names = list_folder(root_ + "/bus/" + bus + "/devices/" + device + "/infiniband");
+    if (!names.empty()) return names;
+  }
+  return {};
+}
+
+std::string Sysfs::uverbs(const std::string& device) const {
+  const std::string folder = root_ + "/class/infiniband_verbs/";
+  for (const std::string& name : list_folder(folder)) {
+    if (link_target(folder + name + "/device") == device) return name;
+  }
+  return "";
+}
+
+std::vector<uint16_t> Sysfs::pkeys(const std::string& device, const std::string& interface) const {
+  std::vector<uint16_t> table;
+  const std::vector<std::string> names = rdma_devices(device);
+  if (names.size() != 1) return table;
+  // dev_port counts from 0, RDMA ports from 1.
+  const int port = atoi(interface_attribute(interface, "dev_port").c_str()) + 1;
+  const std::string folder =
+      root_ + "/class/infiniband/" + names.front() + "/ports/" + std::to_string(port) + "/pkeys/";
+  for (const std::string& entry : list_folder(folder)) {
+    table.push_back(static_cast<uint16_t>(strtoul(read_file(folder + entry).c_str(), nullptr, 16)));
+  }
+  return table;
+}
+
+void Sysfs::write_file(const std::string& path, const std::string& text) const {
+  const Fd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd || write(fd.get(), text.data(), text.size()) < 0) {
+    throw_errno(Code::kKernel, "cannot write " + text + " to " + path, errno);
+  }
+}
+
+void Sysfs::rebind(const PciFunction& function) const {
+  const std::string driver = root_ + "/bus/pci/drivers/" + function.driver;
+  write_file(driver + "/unbind", function.address);
+  write_file(driver + "/bind", function.address);
 }
 
 }  // namespace railcni

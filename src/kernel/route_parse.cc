@@ -38,6 +38,13 @@ void parse_link_info(const nlattr* info, LinkInfo& link) {
     if (link.kind == "ipvlan" && type == IFLA_IPVLAN_MODE) {
       link.ipvlan_mode = number<uint16_t>(attribute);
     }
+    if (link.kind == "ipoib" && type == IFLA_IPOIB_PKEY)
+      link.ipoib_pkey = number<uint16_t>(attribute);
+    if (link.kind == "ipoib" && type == IFLA_IPOIB_MODE)
+      link.ipoib_mode = number<uint16_t>(attribute);
+    if (link.kind == "ipoib" && type == IFLA_IPOIB_UMCAST) {
+      link.ipoib_umcast = number<uint16_t>(attribute);
+    }
     if (link.kind == "bond" && type == IFLA_BOND_MODE) link.bond_mode = number<uint8_t>(attribute);
     if (link.kind == "vlan" && type == IFLA_VLAN_ID) link.vlan_id = number<uint16_t>(attribute);
   });

@@ -4,7 +4,6 @@
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,9 +16,6 @@
 
 namespace railcni {
 namespace {
-
-constexpr int kBusyTries = 40;
-constexpr useconds_t kBusyPause = 50000;  // microseconds
 
 struct Setting {
   uint32_t vf;
@@ -123,7 +119,8 @@ NetlinkMessage vlan_message(const VfHandle& vf, const VfState& wanted) {
 
 std::string text_of(bool value) { return value ? "on" : "off"; }
 
-// Trust comes last: drivers refuse some of the others to a VF that is not trusted.
+// A trusted VF may overrule its PF, and does so when its driver resets: it tells the PF the MAC
+// that it has (igbvf). So trust goes before anything else is set, and comes after everything is.
 std::vector<Step> steps_of(const VfHandle& vf, const VfState& wanted) {
   const auto number = static_cast<uint32_t>(vf.number);
   std::vector<Step> steps;
@@ -133,6 +130,7 @@ std::vector<Step> steps_of(const VfHandle& vf, const VfState& wanted) {
   const auto setting = [&](int attribute, uint32_t value) {
     return vf_message(vf.physical, attribute, Setting{number, value});
   };
+  if (wanted.trust == false) add("trust off", setting(IFLA_VF_TRUST, 0));
   if (wanted.vlan) {
     add("VLAN " + std::to_string(*wanted.vlan), vlan_message(vf, wanted));
   }
@@ -164,7 +162,7 @@ std::vector<Step> steps_of(const VfHandle& vf, const VfState& wanted) {
   };
   if (wanted.node_guid) guid("node GUID", IFLA_VF_IB_NODE_GUID, *wanted.node_guid);
   if (wanted.port_guid) guid("port GUID", IFLA_VF_IB_PORT_GUID, *wanted.port_guid);
-  if (wanted.trust) add("trust " + text_of(*wanted.trust), setting(IFLA_VF_TRUST, *wanted.trust));
+  if (wanted.trust == true) add("trust on", setting(IFLA_VF_TRUST, 1));
   return steps;
 }
 
@@ -205,23 +203,15 @@ std::optional<VfState> read_vf(RouteSocket& host, int physical, int number) {
   return found;
 }
 
-int send_while_busy(RouteSocket& socket, const NetlinkMessage& message, std::string* explanation) {
-  for (int tries = 1;; ++tries) {
-    const int error = socket.try_send(message, explanation);
-    if (error != EBUSY || tries == kBusyTries) return error;
-    usleep(kBusyPause);
-  }
-}
-
 void set_vf(RouteSocket& host, const VfHandle& vf, const VfState& wanted) {
   std::optional<Error> first;
   for (const Step& step : steps_of(vf, wanted)) {
     std::string explanation;
-    const int error = send_while_busy(host, step.message, &explanation);
+    const int error = host.send_while_busy(step.message, &explanation);
     if (error == 0 || first) continue;
-    first.emplace(Code::kKernel, "set " + step.what + " of VF " + std::to_string(vf.number) +
-                                     " on PF " + vf.physical_name + ": " + errno_text(error) +
-                                     (explanation.empty() ? "" : " (" + explanation + ")"));
+    first = kernel_refusal(
+        "set " + step.what + " of VF " + std::to_string(vf.number) + " on PF " + vf.physical_name,
+        error, explanation);
   }
   if (first) throw *first;
 }
@@ -244,6 +234,8 @@ void restore_vf(RouteSocket& host, const VfHandle& vf, const VfState& original) 
   wanted.spoofchk = unless_same(original.spoofchk, now->spoofchk);
   wanted.trust = unless_same(original.trust, now->trust);
   wanted.link_state = unless_same(original.link_state, now->link_state);
+  wanted.node_guid = unless_same(original.node_guid, now->node_guid);
+  wanted.port_guid = unless_same(original.port_guid, now->port_guid);
   set_vf(host, vf, wanted);
 }
 

@@ -7,8 +7,7 @@
 #include <cerrno>
 
 #include "railcni/error.h"
-#include "railcni/log.h"
-#include "railcni/netns.h"
+#include "src/kernel/vf_links.h"
 
 namespace railcni {
 namespace {
@@ -17,19 +16,15 @@ namespace {
 constexpr std::array<std::string_view, 3> kUserspaceDrivers = {"vfio-pci", "uio_pci_generic",
                                                                "igb_uio"};
 
-// The kernel takes a dying namespace down in a work queue: this is how long its interfaces may be
-// on their way home.
-constexpr int kHomeTries = 300;
-constexpr useconds_t kHomePause = 10000;  // microseconds
+constexpr int kRebindTries = 1000;
+constexpr useconds_t kRebindPause = 10000;  // microseconds
 
 bool is_userspace(const std::string& driver) {
   return std::find(kUserspaceDrivers.begin(), kUserspaceDrivers.end(), driver) !=
          kUserspaceDrivers.end();
 }
 
-std::string with_explanation(int error, const std::string& explanation) {
-  return errno_text(error) + (explanation.empty() ? "" : " (" + explanation + ")");
-}
+}  // namespace
 
 std::optional<LinkInfo> physical_link(RouteSocket& host, const Sysfs& sysfs,
                                       const std::string& physical, const std::string& interface) {
@@ -43,66 +38,6 @@ std::optional<LinkInfo> host_link(RouteSocket& host, const Sysfs& sysfs,
   const std::string name = sysfs.own_interface(device);
   return name.empty() ? std::nullopt : host.find_link(name);
 }
-
-// Where the VF is administered now; nothing when the record has no PF, or it is gone.
-std::optional<VfHandle> find_handle(RouteSocket& host, const Sysfs& sysfs, const Json& record) {
-  if (record.find("vfState") == nullptr) return std::nullopt;
-  const std::string& address = record.at("physical").as_string();
-  const Json* netdev = record.find("netdev");
-  const auto physical =
-      physical_link(host, sysfs, address, netdev == nullptr ? "" : netdev->at("name").as_string());
-  if (!physical) {
-    log_warning("PF " + address + " has no interface any more: the settings of its VF " +
-                record.at("device").as_string() + " went with it");
-    return std::nullopt;
-  }
-  return VfHandle{physical->index, physical->name, static_cast<int>(record.at("number").as_int())};
-}
-
-// Moves the interface out of the Pod's namespace; a half-done move is what restore_netdev() is for.
-void bring_home(RouteSocket& pod, const LinkInfo& link, const NetdevState& original) {
-  const Netns host = Netns::current();
-  std::string explanation;
-  int error =
-      pod.try_send(move_link_message(link.index, host.fd(), original.name, 0), &explanation);
-  if (error == EEXIST) {
-    // Its old name is somebody else's by now; the kernel makes one up.
-    error = pod.try_send(move_link_message(link.index, host.fd(), "dev%d", 0), &explanation);
-  }
-  if (error != 0 && error != ENODEV) {
-    throw Error(Code::kKernel,
-                "move " + link.name + " back to the host: " + with_explanation(error, explanation));
-  }
-}
-
-// The VF's interface, in the Pod or in the host.
-std::optional<LinkInfo> find_interface(RouteSocket& host, RouteSocket* pod, const Sysfs& sysfs,
-                                       const std::string& device) {
-  if (pod != nullptr) {
-    if (auto link = find_device_link(*pod, device)) return link;
-  }
-  return host_link(host, sysfs, device);
-}
-
-void restore_interface(RouteSocket& host, RouteSocket* pod, const Sysfs& sysfs,
-                       const std::string& device, const NetdevState& original) {
-  if (pod != nullptr) {
-    if (const auto link = find_device_link(*pod, device)) bring_home(*pod, *link, original);
-  }
-  std::optional<LinkInfo> link = host_link(host, sysfs, device);
-  for (int tries = 0; !link && pod == nullptr && tries < kHomeTries; ++tries) {
-    usleep(kHomePause);
-    link = host_link(host, sysfs, device);
-  }
-  if (!link) {
-    throw Error(Code::kIncomplete, "the interface of VF " + device +
-                                       " is neither in the container nor in the host: something "
-                                       "still holds the network namespace that it is in");
-  }
-  restore_netdev(host, link->index, original);
-}
-
-}  // namespace
 
 VfHandle VfDevice::handle() const { return {physical->index, physical->name, function.vf_number}; }
 
@@ -148,6 +83,8 @@ VfDevice inspect_vf(RouteSocket& host, const Sysfs& sysfs, const std::string& ad
   }
   vf.physical = physical_link(host, sysfs, function->physical, name);
   if (vf.physical) vf.state = read_vf(host, vf.physical->index, function->vf_number);
+  // Of InfiniBand the kernel shows the PF's own address here.
+  if (vf.state && is_ipoib(vf.physical->address)) vf.state->mac.reset();
   return vf;
 }
 
@@ -174,54 +111,23 @@ LinkInfo lend_vf(RouteSocket& host, RouteSocket& pod, int pod_netns_fd, const Vf
   return *link;
 }
 
-void return_vf(RouteSocket& host, RouteSocket* pod, const Sysfs& sysfs, const Json& record) {
-  const std::string& device = record.at("device").as_string();
-  const auto function = sysfs.find_function(device);
-  if (!function) {
-    log_warning("VF " + device + " is gone (sriov_numvfs was changed): nothing to restore");
-    return;
+void rebind_vf(RouteSocket& host, const Sysfs& sysfs, VfDevice& vf) {
+  sysfs.rebind(vf.function);
+  for (int tries = 0; tries < kRebindTries; ++tries) {
+    vf.link = host_link(host, sysfs, vf.function.address);
+    if (vf.link) return;
+    usleep(kRebindPause);
   }
-  if (function->identity != record.at("identity").as_uint()) {
-    log_warning("VF " + device +
-                " was removed and made again (sriov_numvfs was changed): nothing to restore");
-    return;
+  throw Error(Code::kKernel, "VF " + vf.function.address + " has no interface after its driver " +
+                                 vf.function.driver + " was bound anew");
+}
+
+uint64_t port_guid(const HwAddress& ipoib_address) {
+  uint64_t guid = 0;
+  for (size_t i = kIpoibAddressSize - sizeof guid; i < ipoib_address.size(); ++i) {
+    guid = guid << 8 | ipoib_address[i];
   }
-  std::string failures;
-  const auto collect = [&failures](const auto& step) {
-    try {
-      step();
-    } catch (const Error& error) {
-      failures += (failures.empty() ? "" : "; ") + error.msg();
-    }
-  };
-  std::optional<NetdevState> original;
-  if (const Json* netdev = record.find("netdev")) {
-    if (function->driver == record.at("driver").as_string()) {
-      original = NetdevState::from_json(*netdev);
-    } else {
-      log_warning("VF " + device + " has driver \"" + function->driver + "\" instead of " +
-                  record.at("driver").as_string() + ": its interface went with the other one");
-    }
-  }
-  const std::optional<VfHandle> handle = find_handle(host, sysfs, record);
-  VfState state;
-  if (handle) state = VfState::from_json(record.at("vfState"));
-  if (handle) {
-    collect([&] {
-      VfState meanwhile = state;
-      if (original && state.mac) {
-        // A VF may take its MAC back while the PF says the same one. What the PF said before comes
-        // last: it may be none at all.
-        const auto link = find_interface(host, pod, sysfs, device);
-        meanwhile.mac.reset();
-        if (!link || link->address != original->mac) meanwhile.mac = original->mac;
-      }
-      restore_vf(host, *handle, meanwhile);
-    });
-  }
-  if (original) collect([&] { restore_interface(host, pod, sysfs, device, *original); });
-  if (handle) collect([&] { restore_vf(host, *handle, state); });
-  if (!failures.empty()) throw Error(Code::kIncomplete, "VF " + device + ": " + failures);
+  return guid;
 }
 
 }  // namespace railcni

@@ -249,6 +249,7 @@ void Add::record_once() {
     attachment.created = time(nullptr);
     attachment.devices = backend_->devices();
     attachment.link = plan_.link;
+    if (!plan_.lock.empty()) attachment.link["lock"] = plan_.lock;
     for (const std::string& device : attachment.devices) {
       if (const auto other = claim_device(txn, device, attachment.key)) {
         throw Error(Code::kTryAgainLater,

@@ -61,15 +61,16 @@ void check(const Request& request) {
   if (!backend) fail("it was made by a backend that this railcni does not have");
   std::optional<RouteSocket> pod;
   netns.run([&pod] { pod.emplace(); });
+  const PodSide side{netns, *pod};
   // Index 0: what the Pod got has no interface.
   if (const Json* index = attachment.link.find("index"); index != nullptr && index->as_int() == 0) {
-    backend->check(session.host, LinkInfo(), attachment);
+    backend->check(session.host, side, LinkInfo(), attachment);
     return;
   }
   const auto link = pod->find_link(request.ifname);
   if (!link) fail("interface " + request.ifname + " is missing in the container");
   if ((link->flags & IFF_UP) == 0) fail("interface " + request.ifname + " is down");
-  backend->check(session.host, *link, attachment);
+  backend->check(session.host, side, *link, attachment);
   check_mac(*link, previous);
   const Result result = Result::from_json(attachment.result, "the recorded result");
   if (!attachment.cni_type.empty()) check_addresses(*pod, *link, result.ips);

@@ -103,7 +103,13 @@ void undo(Session& session, const Attachment& attachment, const std::string& pat
   go_on_past([&] { delegate_del(session.paths, attachment); });
   std::optional<PodSide> side;
   if (netns) side.emplace(PodSide{*netns, *pod});
-  backend->detach(session.host, side ? &*side : nullptr, attachment);
+  go_on_past([&] {
+    NamedLock link_lock;
+    if (const Json* name = attachment.link.find("lock")) {
+      link_lock = NamedLock::acquire(session.paths, name->as_string(), kLockTimeout);
+    }
+    backend->detach(session.host, side ? &*side : nullptr, attachment);
+  });
   if (failure) throw *failure;
   session.state->write([&attachment](Txn& txn) {
     release(txn, attachment.leases, attachment.key);

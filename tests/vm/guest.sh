@@ -12,6 +12,8 @@ trap 'echo b >/proc/sysrq-trigger' EXIT
 # From here on all that the kernel says is in the console's file.
 dmesg -n 8
 
+touch /out/booted
+
 lane=$(sed -n 's/.*railcni\.lane=\([a-z]*\).*/\1/p' /proc/cmdline)
 mkdir -p /dev/pts /dev/shm /run/netns
 ip link set lo up

@@ -180,6 +180,28 @@ TEST_CASE("a VF whose driver was bound anew under the Pod comes back with its ol
   bench.require_store_empty();
 }
 
+TEST_CASE("a VF that its Pod keeps resetting during DEL comes back whole", "[ethernet]") {
+  Bench bench;
+  const Pod pod;
+  const Container container{.id = "resets", .netns = pod.path()};
+  for (int round = 0; round < 5; ++round) {
+    INFO("round " << round);
+    REQUIRE(bench.runtime.add(bench.list, container).ok());
+    // igbvf resets for a new MTU; a trusted VF then tells the PF its own MAC.
+    const Child resets(
+        Command{.argv = {"sh", "-c",
+                         "while :; do echo link set net1 mtu 1300; echo link set net1 mtu 1400; "
+                         "done | ip -force -batch - 2>/dev/null"},
+                .env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
+                .netns = pod.path()});
+    REQUIRE(eventually([&] { return link_of("net1", pod.path()).at("mtu") == 1300; }));
+    const Call del = bench.runtime.del(bench.list, container);
+    INFO(del.describe());
+    REQUIRE(del.ok());
+    bench.require_nothing_left();
+  }
+}
+
 TEST_CASE("DEL succeeds when the VF's old name is taken by another link", "[ethernet]") {
   Bench bench;
   const std::string name = netdev_of(bench.vfs[5]);

@@ -1,0 +1,139 @@
+#include "railcni/rdma.h"
+
+#include <linux/netlink.h>
+#include <rdma/rdma_netlink.h>
+
+#include <cerrno>
+
+#include "railcni/error.h"
+#include "src/kernel/attributes.h"
+
+namespace railcni {
+namespace {
+
+// No family header comes before the attributes.
+NetlinkMessage rdma_message(int command, uint16_t flags = 0) {
+  const char none = 0;
+  return NetlinkMessage(static_cast<uint16_t>(RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, command)), flags,
+                        &none, 0);
+}
+
+NetlinkMessage device_message(int command, uint32_t index, uint16_t flags = 0) {
+  NetlinkMessage message = rdma_message(command, flags);
+  message.put_u32(RDMA_NLDEV_ATTR_DEV_INDEX, index);
+  return message;
+}
+
+RdmaDevice parse_device(const nlmsghdr* reply) {
+  RdmaDevice device;
+  each_attribute(reply, 0, [&device](int type, const nlattr* attribute) {
+    switch (type) {
+      case RDMA_NLDEV_ATTR_DEV_INDEX:
+        device.index = number<uint32_t>(attribute);
+        break;
+      case RDMA_NLDEV_ATTR_DEV_NAME:
+        device.name = text(attribute);
+        break;
+      case RDMA_NLDEV_ATTR_NODE_GUID:
+        device.node_guid = number<uint64_t>(attribute);
+        break;
+      case RDMA_NLDEV_ATTR_PORT_INDEX:  // of a device: how many ports it has
+        device.ports = number<uint32_t>(attribute);
+        break;
+      case RDMA_NLDEV_ATTR_FW_VERSION:
+        device.firmware = text(attribute);
+        break;
+      default:
+        break;
+    }
+  });
+  return device;
+}
+
+RdmaPort parse_port(const nlmsghdr* reply) {
+  RdmaPort port;
+  each_attribute(reply, 0, [&port](int type, const nlattr* attribute) {
+    switch (type) {
+      case RDMA_NLDEV_ATTR_PORT_INDEX:
+        port.number = number<uint32_t>(attribute);
+        break;
+      case RDMA_NLDEV_ATTR_PORT_STATE:
+        port.state = number<uint8_t>(attribute);
+        break;
+      case RDMA_NLDEV_ATTR_NDEV_INDEX:
+        port.interface_index = static_cast<int>(number<uint32_t>(attribute));
+        break;
+      case RDMA_NLDEV_ATTR_NDEV_NAME:
+        port.interface = text(attribute);
+        break;
+      default:
+        break;
+    }
+  });
+  return port;
+}
+
+}  // namespace
+
+RdmaSocket::RdmaSocket() try : NetlinkSocket(NETLINK_RDMA) {
+} catch (const Error& error) {
+  throw error.with_context("RDMA (is the module ib_core loaded?)");
+}
+
+bool RdmaSocket::is_exclusive() {
+  // A kernel that does not tell the mode has but the shared one (before Linux 5.2).
+  uint8_t shared = 1;
+  const int error = try_get(rdma_message(RDMA_NLDEV_CMD_SYS_GET), [&](const nlmsghdr* reply) {
+    each_attribute(reply, 0, [&](int type, const nlattr* attribute) {
+      if (type == RDMA_NLDEV_SYS_ATTR_NETNS_MODE) shared = number<uint8_t>(attribute);
+    });
+  });
+  if (error != 0) throw_errno(Code::kKernel, "cannot read the RDMA subsystem's mode", error);
+  return shared == 0;
+}
+
+std::vector<RdmaDevice> RdmaSocket::devices() {
+  std::vector<RdmaDevice> devices;
+  dump(
+      rdma_message(RDMA_NLDEV_CMD_GET, NLM_F_DUMP), [&] { devices.clear(); },
+      [&](const nlmsghdr* reply) { devices.push_back(parse_device(reply)); });
+  return devices;
+}
+
+std::optional<RdmaDevice> RdmaSocket::find_device(uint32_t index) {
+  std::optional<RdmaDevice> device;
+  const int error = try_get(device_message(RDMA_NLDEV_CMD_GET, index),
+                            [&](const nlmsghdr* reply) { device = parse_device(reply); });
+  // EINVAL is the kernel's word for an index that this namespace does not have.
+  if (error == EINVAL || error == ENODEV) return std::nullopt;
+  if (error != 0) throw_errno(Code::kKernel, "cannot look up an RDMA device", error);
+  return device;
+}
+
+std::vector<RdmaPort> RdmaSocket::ports(const RdmaDevice& device) {
+  std::vector<RdmaPort> ports;
+  dump(
+      device_message(RDMA_NLDEV_CMD_PORT_GET, device.index, NLM_F_DUMP), [&] { ports.clear(); },
+      [&](const nlmsghdr* reply) { ports.push_back(parse_port(reply)); });
+  return ports;
+}
+
+bool RdmaSocket::has_queue_pair(uint32_t index, uint32_t number) {
+  NetlinkMessage message = device_message(RDMA_NLDEV_CMD_RES_QP_GET, index);
+  message.put_u32(RDMA_NLDEV_ATTR_RES_LQPN, number);
+  return try_get(message, {}) == 0;
+}
+
+int RdmaSocket::try_move(uint32_t index, int netns_fd) {
+  NetlinkMessage message = device_message(RDMA_NLDEV_CMD_SET, index);
+  message.put_u32(RDMA_NLDEV_NET_NS_FD, static_cast<uint32_t>(netns_fd));
+  return send_while_busy(message);
+}
+
+int RdmaSocket::try_rename(uint32_t index, const std::string& name) {
+  NetlinkMessage message = device_message(RDMA_NLDEV_CMD_SET, index);
+  message.put_string(RDMA_NLDEV_ATTR_DEV_NAME, name);
+  return send_while_busy(message);
+}
+
+}  // namespace railcni

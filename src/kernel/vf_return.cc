@@ -1,0 +1,222 @@
+// A VF's way back from a Pod.
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "railcni/error.h"
+#include "railcni/log.h"
+#include "railcni/netns.h"
+#include "railcni/rdma_device.h"
+#include "railcni/vf_device.h"
+#include "src/kernel/vf_links.h"
+
+namespace railcni {
+namespace {
+
+// The kernel takes a dying namespace down in a work queue: this is how long its interfaces may be
+// on their way home.
+constexpr int kHomeTries = 300;
+constexpr useconds_t kHomePause = 10000;  // microseconds
+
+// The children of an IPoIB interface, all of them the Pod's: the host had none (the plan made sure
+// of that), and they come along when a namespace dies.
+void delete_ipoib_children(RouteSocket& socket, const LinkInfo& link) {
+  if (!is_ipoib(link.address)) return;
+  for (const LinkInfo& child : socket.links()) {
+    if (child.kind != "ipoib" || child.parent != link.index || child.index == link.index) continue;
+    if (child.parent_elsewhere) continue;
+    const int error = socket.try_send(delete_link_message(child.index));
+    if (error != 0 && error != ENODEV) throw_errno(Code::kKernel, "delete " + child.name, error);
+  }
+}
+
+// Where the VF is administered now; nothing when the record has no PF, or it is gone.
+std::optional<VfHandle> find_handle(RouteSocket& host, const Sysfs& sysfs, const Json& record) {
+  if (record.find("vfState") == nullptr) return std::nullopt;
+  const std::string& address = record.at("physical").as_string();
+  const Json* netdev = record.find("netdev");
+  const auto physical =
+      physical_link(host, sysfs, address, netdev == nullptr ? "" : netdev->at("name").as_string());
+  if (!physical) {
+    log_warning("PF " + address + " has no interface any more: the settings of its VF " +
+                record.at("device").as_string() + " went with it");
+    return std::nullopt;
+  }
+  return VfHandle{physical->index, physical->name, static_cast<int>(record.at("number").as_int())};
+}
+
+// Moves the interface out of the Pod's namespace; a half-done move is what restore_netdev() is for.
+void bring_home(RouteSocket& pod, const LinkInfo& link, const NetdevState& original) {
+  delete_ipoib_children(pod, link);
+  const Netns host = Netns::current();
+  std::string explanation;
+  int error =
+      pod.try_send(move_link_message(link.index, host.fd(), original.name, 0), &explanation);
+  if (error == EEXIST) {
+    // Its old name is somebody else's by now; the kernel makes one up.
+    error = pod.try_send(move_link_message(link.index, host.fd(), "dev%d", 0), &explanation);
+  }
+  if (error != 0 && error != ENODEV) {
+    throw kernel_refusal("move " + link.name + " back to the host", error, explanation);
+  }
+}
+
+// The VF's interface, in the Pod or in the host.
+std::optional<LinkInfo> find_interface(RouteSocket& host, RouteSocket* pod, const Sysfs& sysfs,
+                                       const std::string& device) {
+  if (pod != nullptr) {
+    if (auto link = find_device_link(*pod, device)) return link;
+  }
+  return host_link(host, sysfs, device);
+}
+
+// The VF's interface, once it is in the host.
+LinkInfo fetch_interface(RouteSocket& host, RouteSocket* pod, const Sysfs& sysfs,
+                         const std::string& device, const NetdevState& original) {
+  if (pod != nullptr) {
+    if (const auto link = find_device_link(*pod, device)) bring_home(*pod, *link, original);
+  }
+  std::optional<LinkInfo> link = host_link(host, sysfs, device);
+  for (int tries = 0; !link && pod == nullptr && tries < kHomeTries; ++tries) {
+    usleep(kHomePause);
+    link = host_link(host, sysfs, device);
+  }
+  if (!link) {
+    throw Error(Code::kIncomplete, "the interface of VF " + device +
+                                       " is neither in the container nor in the host: something "
+                                       "still holds the network namespace that it is in");
+  }
+  return *link;
+}
+
+// One VF's way back.
+class Return {
+ public:
+  Return(RouteSocket& host, const PodSide* pod, const Sysfs& sysfs, const Json& record,
+         PciFunction function)
+      : host_(host),
+        pod_(pod),
+        sysfs_(sysfs),
+        record_(record),
+        device_(function.address),
+        function_(std::move(function)) {}
+
+  void run();
+
+ private:
+  template <typename Step>
+  void collect(const Step& step);
+  void find_original();
+  void return_rdma_device(const Netns* pod);
+  void restore_physical_side();
+  void restore_interface();
+  void restore_guid(LinkInfo& link);
+
+  RouteSocket& host_;
+  const PodSide* pod_;
+  const Sysfs& sysfs_;
+  const Json& record_;
+  const std::string device_;
+  const PciFunction function_;
+  std::optional<NetdevState> original_;
+  std::optional<VfHandle> handle_;
+  VfState state_;
+  std::string failures_;
+};
+
+// Goes on past what cannot be restored; run() tells all of it.
+template <typename Step>
+void Return::collect(const Step& step) {
+  try {
+    step();
+  } catch (const Error& error) {
+    if (failures_.find(error.msg()) != std::string::npos) return;
+    failures_ += (failures_.empty() ? "" : "; ") + error.msg();
+  }
+}
+
+void Return::find_original() {
+  if (const Json* netdev = record_.find("netdev")) {
+    if (function_.driver == record_.at("driver").as_string()) {
+      original_ = NetdevState::from_json(*netdev);
+    } else {
+      log_warning("VF " + device_ + " has driver \"" + function_.driver + "\" instead of " +
+                  record_.at("driver").as_string() + ": its interface went with the other one");
+    }
+  }
+  handle_ = find_handle(host_, sysfs_, record_);
+  if (!handle_) return;
+  state_ = VfState::from_json(record_.at("vfState"));
+  // A PF may not know the GUID that the hardware gave the VF, and takes none that is zero: all ones
+  // stand for none (as ib-sriov-cni has it).
+  for (auto* guid : {&state_.node_guid, &state_.port_guid}) {
+    if (!*guid || **guid != 0) continue;
+    if (original_ && is_ipoib(original_->mac)) *guid = port_guid(original_->mac);
+    if (**guid == 0) *guid = ~uint64_t{0};
+  }
+}
+
+void Return::return_rdma_device(const Netns* pod) {
+  if (const Json* rdma = record_.find("rdma")) return_rdma(sysfs_, pod, *rdma);
+}
+
+// The PF's side, such that the VF takes its own MAC back: it may do that while the PF says the same
+// one. What the PF said before comes last; it may be none at all.
+void Return::restore_physical_side() {
+  VfState meanwhile = state_;
+  if (original_ && state_.mac) {
+    const auto link =
+        find_interface(host_, pod_ != nullptr ? &pod_->route : nullptr, sysfs_, device_);
+    meanwhile.mac.reset();
+    if (!link || link->address != original_->mac) meanwhile.mac = original_->mac;
+  }
+  restore_vf(host_, *handle_, meanwhile);
+}
+
+void Return::restore_guid(LinkInfo& link) {
+  if (!is_ipoib(link.address)) return;
+  delete_ipoib_children(host_, link);
+  if (!handle_ || port_guid(link.address) == port_guid(original_->mac)) return;
+  VfDevice vf;
+  vf.function = function_;
+  rebind_vf(host_, sysfs_, vf);
+  link = *vf.link;
+  return_rdma_device(nullptr);  // it has its name again
+}
+
+void Return::restore_interface() {
+  LinkInfo link =
+      fetch_interface(host_, pod_ != nullptr ? &pod_->route : nullptr, sysfs_, device_, *original_);
+  // In the Pod, a reset of the driver may have told the PF another MAC in between.
+  if (handle_) collect([this] { restore_physical_side(); });
+  collect([&] { restore_guid(link); });
+  restore_netdev(host_, link.index, *original_);
+}
+
+void Return::run() {
+  find_original();
+  collect([this] { return_rdma_device(pod_ != nullptr ? &pod_->netns : nullptr); });
+  if (handle_) collect([this] { restore_physical_side(); });
+  if (original_) collect([this] { restore_interface(); });
+  if (handle_) collect([this] { restore_vf(host_, *handle_, state_); });
+  if (!failures_.empty()) throw Error(Code::kIncomplete, "VF " + device_ + ": " + failures_);
+}
+
+}  // namespace
+
+void return_vf(RouteSocket& host, const PodSide* pod, const Sysfs& sysfs, const Json& record) {
+  const std::string& device = record.at("device").as_string();
+  const auto function = sysfs.find_function(device);
+  if (!function) {
+    log_warning("VF " + device + " is gone (sriov_numvfs was changed): nothing to restore");
+    return;
+  }
+  if (function->identity != record.at("identity").as_uint()) {
+    log_warning("VF " + device +
+                " was removed and made again (sriov_numvfs was changed): nothing to restore");
+    return;
+  }
+  Return(host, pod, sysfs, record, *function).run();
+}
+
+}  // namespace railcni
