@@ -22,7 +22,7 @@ namespace {
   throw Error(Code::kTryAgainLater, msg);
 }
 
-void choose_family(const Txn& state, Family family, const std::vector<Pool>& pools,
+void choose_family(const Txn& state, Family family, const std::vector<Pool>& pools, bool as_one,
                    const std::vector<PoolRequest::Requested>& requested, int64_t now,
                    std::vector<Choice>& choices) {
   const size_t before = choices.size();
@@ -35,7 +35,7 @@ void choose_family(const Txn& state, Family family, const std::vector<Pool>& poo
     if (!twice) choices.push_back(choose_requested(state, pools, wanted, now));
   }
   if (choices.size() > before || pools.empty()) return;
-  std::optional<Choice> choice = choose_any(state, pools, now);
+  std::optional<Choice> choice = choose_any(state, pools, as_one, now);
   if (!choice) throw_exhausted(state, family, pools);
   choices.push_back(std::move(*choice));
 }
@@ -74,8 +74,8 @@ std::vector<Lease> allocate(Txn& state, const Candidates& candidates,
                             const AttachmentKey& owner, int64_t now) {
   check_attachment_key(owner);
   std::vector<Choice> choices;
-  choose_family(state, Family::kV4, candidates.ipv4, requested, now, choices);
-  choose_family(state, Family::kV6, candidates.ipv6, requested, now, choices);
+  choose_family(state, Family::kV4, candidates.ipv4, candidates.as_one, requested, now, choices);
+  choose_family(state, Family::kV6, candidates.ipv6, candidates.as_one, requested, now, choices);
 
   std::vector<Lease> leases;
   for (const Choice& choice : choices) {

@@ -111,15 +111,25 @@ std::optional<IpAddress> choose_foreign(const Txn& state, const Pool& pool, uint
   return found;
 }
 
+// An address of the pool that was never used.
+std::optional<IpAddress> choose_unused(const Txn& state, const Pool& pool,
+                                       const PoolCounters& counters) {
+  if (counters.none_new != 0 && counters.none_new == new_mark(state, pool.ranges)) {
+    return std::nullopt;
+  }
+  return choose_new(state, pool, counters.cursor);
+}
+
+PoolCounters counters_of(const Txn& state, const Pool& pool) {
+  return pool_counters(state, pool.name, pool.subnet).value_or(PoolCounters());
+}
+
 // A free address of `choice.pool`.
 std::optional<IpAddress> choose_of_pool(const Txn& state, int64_t now, Choice& choice) {
   const Pool& pool = *choice.pool;
-  const PoolCounters counters =
-      pool_counters(state, pool.name, pool.subnet).value_or(PoolCounters());
+  const PoolCounters counters = counters_of(state, pool);
   choice.is_new = true;
-  if (counters.none_new == 0 || counters.none_new != new_mark(state, pool.ranges)) {
-    if (std::optional<IpAddress> found = choose_new(state, pool, counters.cursor)) return found;
-  }
+  if (std::optional<IpAddress> found = choose_unused(state, pool, counters)) return found;
   choice.is_new = false;
   if (counters.id != 0) choice.none_new.push_back(&pool);
   const Queues queues(state, pool, now);
@@ -160,7 +170,14 @@ std::string pool_list(const std::vector<Pool>& pools) {
 
 }  // namespace
 
-std::optional<Choice> choose_any(const Txn& state, const std::vector<Pool>& pools, int64_t now) {
+std::optional<Choice> choose_any(const Txn& state, const std::vector<Pool>& pools, bool as_one,
+                                 int64_t now) {
+  for (const Pool& pool : pools) {
+    if (!as_one) break;
+    if (const auto found = choose_unused(state, pool, counters_of(state, pool))) {
+      return Choice{&pool, *found, true, {}, {}};
+    }
+  }
   Choice choice;
   for (const Pool& pool : pools) {
     choice.pool = &pool;

@@ -22,8 +22,9 @@ struct Choice {
 };
 
 // A free address of the first of `pools` that has one; nothing when there is none. See allocate()
-// for the order.
-std::optional<Choice> choose_any(const Txn& state, const std::vector<Pool>& pools, int64_t now);
+// for the order; `as_one` as in Candidates.
+std::optional<Choice> choose_any(const Txn& state, const std::vector<Pool>& pools, bool as_one,
+                                 int64_t now);
 
 // That address, of the first of `pools` that has it free. Throws as allocate() says.
 Choice choose_requested(const Txn& state, const std::vector<Pool>& pools,

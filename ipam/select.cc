@@ -232,7 +232,10 @@ Candidates select_pools(const Txn* pools, const PoolRequest& request) {
       return true;
     });
   }
-  return {v4.finish(asked_for), v6.finish(asked_for)};
+  Candidates candidates;
+  candidates.ipv4 = v4.finish(asked_for);
+  candidates.ipv6 = v6.finish(asked_for);
+  return candidates;
 }
 
 }  // namespace railcni

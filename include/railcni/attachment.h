@@ -72,6 +72,8 @@ struct Attachment {
   int64_t created = 0;               // seconds since the epoch
   std::vector<std::string> devices;  // claimed devices (PCI addresses), one owner each
   std::vector<Lease> leases;
+  // Of another plugin that gives the addresses: its name and what its DEL needs; null: none.
+  Json ipam;
   Json link;     // the backend's own: what its undo and check need
   Json routing;  // a RoutingPlan
   Json result;   // the result of the ADD at CNI 1.1.0, once settled

@@ -10,6 +10,7 @@
 #include "railcni/coordinator.h"
 #include "railcni/json.h"
 #include "railcni/log.h"
+#include "railcni/object_reader.h"
 #include "railcni/request.h"
 
 namespace railcni {
@@ -28,6 +29,8 @@ struct IpamConfig {
   // True when the configuration itself says that there shall be addresses: finding no pool is then
   // an error, not a link without addresses.
   bool required = false;
+  // Another plugin that gives the addresses, by name; empty: railcni does.
+  std::string delegate;
   std::vector<std::string> ipv4;  // names and globs
   std::vector<std::string> ipv6;
   bool match_master_subnet = false;
@@ -71,8 +74,9 @@ struct NetworkConfig {
   std::string device_id;
 };
 
-// What every verb needs before anything else, read without looking at the rest, so that a DEL
-// works with a configuration that has become wrong since its ADD.
+// What every verb needs before anything else (of another plugin's configuration, from its `ipam`),
+// read without looking at the rest, so that a DEL works with a configuration that has become wrong
+// since its ADD.
 struct CommonConfig {
   std::string cni_version;
   std::string name;
@@ -83,6 +87,20 @@ struct CommonConfig {
 CommonConfig read_common_config(const Json& config);
 // Its part about logging. Throws Error{kInvalidConfig}.
 void read_log_config(const Json& config, CommonConfig& common);
+
+// True when `type`, of a plugin or an ipam object, is railcni: by its own name, or by the one that
+// it was started by.
+bool names_railcni(std::string_view type);
+
+// Parts of a configuration that are read in the same way whoever's it is.
+//
+// The addresses that the runtime asks for: runtimeConfig.ips, args.cni.ips, CNI_ARGS' IP.
+std::vector<std::string> requested_ips(const Request& request);
+// The device that was given to the Pod: runtimeConfig.deviceID, `deviceID` or `pciBusID`, the first
+// there is; empty: none.
+std::string assigned_device(const Json& config);
+// `pools`, `ippools` and `matchMasterSubnet` of an `ipam` object.
+void read_pool_keys(ObjectReader& ipam, IpamConfig& config);
 
 // Reads and checks the whole configuration of a request (CNI_ARGS' IP is added to requested_ips,
 // its MAC is the backend's to weigh). `types` are the backends there are. Throws

@@ -59,6 +59,9 @@ struct PoolRequest {
 struct Candidates {
   std::vector<Pool> ipv4;
   std::vector<Pool> ipv6;
+  // The pools of a family are one range in several parts: an address of any of them that was never
+  // used comes before one of the first that was.
+  bool as_one = false;
 
   bool empty() const { return ipv4.empty() && ipv6.empty(); }
 };

@@ -27,6 +27,9 @@ class NamedLock {
   // As acquire() without waiting; nothing when another process holds it.
   static std::optional<NamedLock> try_acquire(const StorePaths& paths, const std::string& name);
 
+  // The descriptor that holds the lock (-1: none): who inherits it holds the lock, too.
+  int fd() const { return fd_.get(); }
+
  private:
   explicit NamedLock(Fd fd) : fd_(std::move(fd)) {}
   Fd fd_;

@@ -43,12 +43,18 @@ class ObjectReader {
   // Throws Error{kInvalidConfig} for the first key that is neither known nor allowed, naming it,
   // its place and the nearest known one.
   void finish() const;
+  // For objects of plugins that pass over what they do not know: only logs a warning for each such
+  // key.
+  void finish_with_warnings() const;
 
   // "path.key", or "key" at the top.
   std::string full_name(std::string_view key) const;
 
  private:
   const Json* read(std::string_view key);
+  bool is_known(const std::string& key) const;
+  // `unknown key "..."`, and the nearest known one.
+  std::string unknown_key_text(const std::string& key) const;
   [[noreturn]] void wrong_type(std::string_view key, const Json& value,
                                std::string_view wanted) const;
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace railcni {
 
@@ -18,6 +19,11 @@ struct StorePaths {
 
   // `data_dir` empty: the defaults. It must be an absolute path otherwise (Error{kInvalidConfig}).
   static StorePaths from_data_dir(const std::string& data_dir);
+  // The store of one network of the name host-local: in `folder`, which is its dataDir, or in
+  // networks/ of the state folder when that is empty.
+  StorePaths of_network(const std::string& folder, const std::string& network) const;
+  // These, and those of the networks in networks/.
+  std::vector<StorePaths> with_networks() const;
 };
 
 // A transaction. Keys have 1 to 511 bytes (LMDB's compiled-in limit) and are ordered bytewise.

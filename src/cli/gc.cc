@@ -1,5 +1,7 @@
 // railcni gc
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -61,9 +63,16 @@ void print_table(const ReclaimReport& report, bool dry_run) {
 }
 
 int collect(const Invocation& invocation, bool dry_run) {
-  const StorePaths paths = invocation.paths();
-  const ReclaimReport report = reclaim_stale(paths, dry_run);
-  const std::vector<std::string> inconsistencies = read_inconsistencies(paths);
+  ReclaimReport report;
+  std::vector<std::string> inconsistencies;
+  for (const StorePaths& paths : invocation.paths().with_networks()) {
+    ReclaimReport part = reclaim_stale(paths, dry_run);
+    std::move(part.undone.begin(), part.undone.end(), std::back_inserter(report.undone));
+    std::move(part.failed.begin(), part.failed.end(), std::back_inserter(report.failed));
+    for (std::string& line : read_inconsistencies(paths)) {
+      inconsistencies.push_back(std::move(line));
+    }
+  }
   for (const auto& [attachment, reason] : report.failed) {
     notice("railcni: " + attachment.key.to_string() + ": " + reason);
   }

@@ -29,16 +29,18 @@ struct Row {
 
 std::vector<Row> read_leases(const StorePaths& paths, const Filter& filter) {
   std::vector<Row> rows;
-  const auto state = Store::open(Store::File::kState, paths, Store::Mode::kExisting);
-  if (!state) return rows;
-  state->read([&](const Txn& txn) {
-    scan_leases(txn, filter.pool, [&](const LeaseInfo& info) {
-      if (!filter.network.empty() && info.owner.network != filter.network) return true;
-      if (!info.owner.container_id.starts_with(filter.container)) return true;
-      rows.push_back({info, get_attachment(txn, info.owner)});
-      return true;
+  for (const StorePaths& store : paths.with_networks()) {
+    const auto state = Store::open(Store::File::kState, store, Store::Mode::kExisting);
+    if (!state) continue;
+    state->read([&](const Txn& txn) {
+      scan_leases(txn, filter.pool, [&](const LeaseInfo& info) {
+        if (!filter.network.empty() && info.owner.network != filter.network) return true;
+        if (!info.owner.container_id.starts_with(filter.container)) return true;
+        rows.push_back({info, get_attachment(txn, info.owner)});
+        return true;
+      });
     });
-  });
+  }
   return rows;
 }
 

@@ -1,7 +1,10 @@
 #include "railcni/config.h"
 
 #include "railcni/error.h"
+#include "railcni/ipam_config.h"
+#include "railcni/ipam_role.h"
 #include "railcni/object_reader.h"
+#include "railcni/program_name.h"
 
 namespace railcni {
 namespace {
@@ -90,6 +93,22 @@ void read_inline_pools(const Json& pools, IpamConfig& ipam) {
   }
 }
 
+// The rest of the object is the other plugin's to read.
+void read_delegate(const std::string& type, bool disabled, IpamConfig& ipam) {
+  if (type.empty() || type.find('/') != std::string::npos) {
+    throw Error(Code::kInvalidConfig,
+                "ipam.type \"" + type + "\": must be \"railcni\" or the name of a plugin");
+  }
+  const std::string what = "ipam.type \"" + type + "\" gives the addresses, yet ";
+  if (disabled) throw Error(Code::kInvalidConfig, what + "disableIPAM is true: remove one");
+  if (ipam.required || ipam.match_master_subnet) {
+    throw Error(Code::kInvalidConfig,
+                what + (ipam.required ? "ippools" : "matchMasterSubnet") +
+                    " is given, which is for railcni's own pools: remove one");
+  }
+  ipam.delegate = type;
+}
+
 void read_ipam(ObjectReader& top, PoolSelectionReader& selection, IpamConfig& ipam) {
   const bool disabled = top.boolean("disableIPAM").value_or(false);
   const Json* object = top.object("ipam");
@@ -97,11 +116,10 @@ void read_ipam(ObjectReader& top, PoolSelectionReader& selection, IpamConfig& ip
     ipam.enabled = false;  // as the reference plugins mean it: a link without addresses
   } else if (object != nullptr) {
     ObjectReader reader(*object, "ipam");
-    const std::string type = reader.string("type").value_or("railcni");
-    if (type != "railcni") {
-      throw Error(Code::kInvalidConfig, "ipam.type \"" + type +
-                                            "\": must be \"railcni\" (or absent): addresses come "
-                                            "from railcni's own pools");
+    const std::string type = reader.string("type").value_or(std::string(kOwnName));
+    if (!names_railcni(type)) {
+      read_delegate(type, disabled, ipam);
+      return;
     }
     ipam.required = true;
     if (const Json* pools = reader.array("pools")) read_inline_pools(*pools, ipam);
@@ -188,35 +206,19 @@ void read_runtime_requests(ObjectReader& top, const Request& request, NetworkCon
     // chain gets all of it: what is not ours to do is not an error.
     ObjectReader reader(*runtime, "runtimeConfig");
     config.runtime_mac = reader.string("mac").value_or("");
-    config.requested_ips = reader.strings("ips");
-    config.device_id = reader.string("deviceID").value_or("");
     config.infiniband.guid = reader.string("infinibandGUID").value_or("");
     config.infiniband.guid_path = reader.full_name("infinibandGUID");
   }
-  // Multus puts both into every plugin's configuration.
-  for (const std::string_view key : {"deviceID", "pciBusID"}) {
-    const std::string device = top.string(key).value_or("");
-    if (config.device_id.empty()) config.device_id = device;
-  }
-  const Json* args = top.object("args");
-  if (args != nullptr) {
+  if (const Json* args = top.object("args")) {
     ObjectReader reader(*args, "args");
     if (const Json* cni = reader.object("cni")) {
       ObjectReader cni_reader(*cni, "args.cni");
-      for (const std::string& ip : cni_reader.string_or_strings("ips")) {
-        config.requested_ips.push_back(ip);
-      }
       read_infiniband_args(cni_reader, config.infiniband);
     }
   }
-  // CNI_ARGS: IP=a,b asks for one address of each family.
-  std::string_view list;
-  const std::string arg = request.arg("IP");
-  for (list = arg; !list.empty();) {
-    const size_t end = std::min(list.find(','), list.size());
-    if (end > 0) config.requested_ips.emplace_back(list.substr(0, end));
-    list.remove_prefix(std::min(end + 1, list.size()));
-  }
+  config.requested_ips = requested_ips(request);
+  config.device_id = assigned_device(request.config);
+  top.allow({"deviceID", "pciBusID"});
 }
 
 // A member that is a string, or "" when it is absent.
@@ -230,21 +232,77 @@ std::string text_member(const Json& config, std::string_view key) {
   return value->as_string();
 }
 
+// Of a configuration of another plugin, only the `ipam` object is ours.
+const Json& own_part(const Json& config) {
+  static const Json kNothing = Json::object();
+  if (ipam_role(config) == IpamRole::kNone) return config;
+  const Json* ipam = config.find("ipam");
+  return ipam != nullptr && ipam->is_object() ? *ipam : kNothing;
+}
+
 }  // namespace
+
+bool names_railcni(std::string_view type) { return type == kOwnName || type == program_name(); }
 
 CommonConfig read_common_config(const Json& config) {
   CommonConfig common;
   common.cni_version = config_version(config);
   common.name = text_member(config, "name");
-  common.data_dir = text_member(config, "dataDir");
+  common.data_dir = text_member(own_part(config), "dataDir");
   return common;
 }
 
 void read_log_config(const Json& config, CommonConfig& common) {
-  common.log_file = text_member(config, "logFile");
-  if (const std::string level = text_member(config, "logLevel"); !level.empty()) {
-    common.log_level = parse_log_level(level);
+  const bool spiderpool = ipam_role(config) == IpamRole::kSpiderpool;
+  const Json& own = own_part(config);
+  common.log_file = text_member(own, spiderpool ? "log_file_path" : "logFile");
+  if (const std::string level = text_member(own, spiderpool ? "log_level" : "logLevel");
+      !level.empty()) {
+    common.log_level = spiderpool ? parse_spiderpool_log_level(level) : parse_log_level(level);
   }
+}
+
+std::vector<std::string> requested_ips(const Request& request) {
+  ObjectReader top(request.config, "");
+  std::vector<std::string> ips;
+  if (const Json* runtime = top.object("runtimeConfig")) {
+    ips = ObjectReader(*runtime, "runtimeConfig").strings("ips");
+  }
+  if (const Json* args = top.object("args")) {
+    ObjectReader reader(*args, "args");
+    if (const Json* cni = reader.object("cni")) {
+      for (const std::string& ip : ObjectReader(*cni, "args.cni").string_or_strings("ips")) {
+        ips.push_back(ip);
+      }
+    }
+  }
+  // CNI_ARGS: IP=a,b asks for one address of each family.
+  const std::string arg = request.arg("IP");
+  for (std::string_view list = arg; !list.empty();) {
+    const size_t end = std::min(list.find(','), list.size());
+    if (end > 0) ips.emplace_back(list.substr(0, end));
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return ips;
+}
+
+std::string assigned_device(const Json& config) {
+  ObjectReader top(config, "");
+  std::string device;
+  if (const Json* runtime = top.object("runtimeConfig")) {
+    device = ObjectReader(*runtime, "runtimeConfig").string("deviceID").value_or("");
+  }
+  // Multus puts both into every plugin's configuration.
+  for (const std::string_view key : {"deviceID", "pciBusID"}) {
+    const std::string text = top.string(key).value_or("");
+    if (device.empty()) device = text;
+  }
+  return device;
+}
+
+void read_pool_keys(ObjectReader& ipam, IpamConfig& config) {
+  if (const Json* pools = ipam.array("pools")) read_inline_pools(*pools, config);
+  PoolSelectionReader(config).read(ipam);
 }
 
 NetworkConfig read_config(const Request& request, const std::vector<TypeName>& types) {
@@ -278,9 +336,9 @@ NetworkConfig read_config(const Request& request, const std::vector<TypeName>& t
   if (config.cni_type.empty()) {
     // The plugin that made the interface has given it its addresses, and may have been asked for
     // particular ones in keys that every plugin of the list gets.
-    if (config.ipam.required) {
+    if (config.ipam.required || !config.ipam.delegate.empty()) {
       throw Error(Code::kInvalidConfig,
-                  "pools are named, but without cniType the plugin before gives the addresses");
+                  "there is an IPAM, but without cniType the plugin before gives the addresses");
     }
     config.ipam.enabled = false;
     return config;

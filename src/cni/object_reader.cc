@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "railcni/error.h"
+#include "railcni/log.h"
 
 namespace railcni {
 namespace {
@@ -138,15 +139,28 @@ void ObjectReader::allow(std::initializer_list<std::string_view> keys) {
 
 void ObjectReader::allow_prefix(std::string_view prefix) { prefixes_.emplace_back(prefix); }
 
+bool ObjectReader::is_known(const std::string& key) const {
+  if (std::find(known_.begin(), known_.end(), key) != known_.end()) return true;
+  return std::any_of(prefixes_.begin(), prefixes_.end(),
+                     [&key](const std::string& prefix) { return key.starts_with(prefix); });
+}
+
+std::string ObjectReader::unknown_key_text(const std::string& key) const {
+  std::string msg = "unknown key \"" + full_name(key) + "\"";
+  const std::string nearest = nearest_word(key, known_);
+  if (!nearest.empty()) msg += ": did you mean \"" + full_name(nearest) + "\"?";
+  return msg;
+}
+
 void ObjectReader::finish() const {
   for (const auto& [key, value] : object_.as_object()) {
-    if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
-    const auto has_prefix = [&key = key](const std::string& p) { return key.starts_with(p); };
-    if (std::any_of(prefixes_.begin(), prefixes_.end(), has_prefix)) continue;
-    std::string msg = "unknown key \"" + full_name(key) + "\"";
-    const std::string nearest = nearest_word(key, known_);
-    if (!nearest.empty()) msg += ": did you mean \"" + full_name(nearest) + "\"?";
-    throw Error(Code::kInvalidConfig, msg);
+    if (!is_known(key)) throw Error(Code::kInvalidConfig, unknown_key_text(key));
+  }
+}
+
+void ObjectReader::finish_with_warnings() const {
+  for (const auto& [key, value] : object_.as_object()) {
+    if (!is_known(key)) log_warning(unknown_key_text(key) + " (it is passed over)");
   }
 }
 

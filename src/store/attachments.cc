@@ -102,6 +102,7 @@ Json Attachment::to_json() const {
                        {"created", created},
                        {"devices", Json::strings(devices)},
                        {"leases", std::move(leased)},
+                       {"ipam", ipam},
                        {"link", link},
                        {"routing", routing},
                        {"result", result}});
@@ -128,6 +129,8 @@ Attachment Attachment::from_json(const Json& json) {
           {lease.at("pool").as_string(),
            IpPrefix::parse_or_throw(lease.at("address").as_string(), "address")});
     }
+    // A railcni that knew of no other plugins' IPAM wrote records without it.
+    if (const Json* ipam = json.find("ipam")) attachment.ipam = *ipam;
     attachment.link = json.at("link");
     attachment.routing = json.at("routing");
     attachment.result = json.at("result");

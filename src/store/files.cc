@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "railcni/error.h"
@@ -70,6 +71,18 @@ void remove_other_boots(const std::string& folder, const std::string& boot) {
   }
   for (const std::string& name : old) unlinkat(dirfd(dir), name.c_str(), 0);
   closedir(dir);
+}
+
+std::vector<std::string> entries_of(const std::string& folder) {
+  std::vector<std::string> names;
+  DIR* dir = opendir(folder.c_str());
+  if (dir == nullptr) return names;
+  while (const dirent* entry = readdir(dir)) {
+    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  }
+  closedir(dir);
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 int prepare_lock_file(const std::string& path) {

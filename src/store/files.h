@@ -3,6 +3,7 @@
 #define RAILCNI_SRC_STORE_FILES_H_
 
 #include <string>
+#include <vector>
 
 namespace railcni {
 
@@ -21,6 +22,10 @@ void remove_other_boots(const std::string& folder, const std::string& boot);
 // tmpfs makes itself known by SIGBUS when the reader table in the map is first touched. Returns an
 // errno value, 0 when all is well.
 int prepare_lock_file(const std::string& path);
+
+// The names of a folder's entries, in order, without those that begin with a dot; none when there
+// is no such folder.
+std::vector<std::string> entries_of(const std::string& folder);
 
 // Makes a new file's name in its folder durable.
 void sync_folder(const std::string& folder);

@@ -20,6 +20,9 @@
 namespace railcni {
 namespace {
 
+// In the state folder: a folder for each network of the name host-local.
+constexpr const char* kNetworks = "/networks";
+
 const char* kind_name(Store::File file) { return file == Store::File::kState ? "state" : "pools"; }
 
 class LmdbStore : public Store {
@@ -297,6 +300,19 @@ void LmdbStore::read(const std::function<void(const Txn&)>& work) {
 }
 
 }  // namespace
+
+StorePaths StorePaths::of_network(const std::string& folder, const std::string& network) const {
+  const std::string parent = folder.empty() ? state_dir + kNetworks : folder;
+  return {parent + "/" + network, pools_dir};
+}
+
+std::vector<StorePaths> StorePaths::with_networks() const {
+  std::vector<StorePaths> all = {*this};
+  for (const std::string& network : entries_of(state_dir + kNetworks)) {
+    all.push_back(of_network("", network));
+  }
+  return all;
+}
 
 StorePaths StorePaths::from_data_dir(const std::string& data_dir) {
   if (data_dir.empty()) return {"/run/railcni", "/var/lib/railcni"};

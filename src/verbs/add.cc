@@ -1,4 +1,5 @@
 // ADD: plan, record, execute, settle.
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "railcni/log.h"
 #include "railcni/probe.h"
 #include "railcni/routing.h"
+#include "src/verbs/delegated_ipam.h"
 #include "src/verbs/leases.h"
 #include "src/verbs/pool_request.h"
 #include "src/verbs/session.h"
@@ -35,9 +37,11 @@ class Add {
       : request_(request),
         config_(read_config(request, backend_types())),
         chained_(config_.cni_type.empty()),
+        delegated_(!config_.ipam.delegate.empty()),
         session_{StorePaths::from_data_dir(config_.data_dir), nullptr, {}, {}},
         backend_(make_backend(config_.cni_type)),
-        pool_request_(make_pool_request(request, config_)) {
+        pool_request_(make_pool_request(request, config_)),
+        dns_(config_.dns) {
     backend_->configure(config_);
     if (chained_) read_previous();
   }
@@ -55,6 +59,7 @@ class Add {
   void plan_around(Attachment& attachment);
   void choose_mac(Attachment& attachment) const;
   Result execute();
+  void take_addresses(LinkInfo& link);
   void prepare_pod(const LinkInfo& link);
   void avoid_conflicts(LinkInfo& link);
   void replace_leases(const std::vector<Conflict>& conflicts, bool last);
@@ -66,6 +71,7 @@ class Add {
   const Request& request_;
   const NetworkConfig config_;
   const bool chained_;
+  const bool delegated_;  // another plugin gives the addresses
   Session session_;
   std::unique_ptr<Backend> backend_;
   PoolRequest pool_request_;
@@ -80,6 +86,7 @@ class Add {
   Addressing addressing_;
   std::vector<ResultIp> ips_;
   std::vector<ResultRoute> routes_;  // that are wanted
+  Json dns_;
   RoutingPlan routing_;
   Attachment attachment_;
 };
@@ -249,12 +256,15 @@ void Add::record_once() {
                     "device " + device + " is in use by attachment " + other->to_string());
       }
     }
-    if (!chained_) {
+    if (delegated_) {
+      attachment.ipam = delegate_record(request_, config_);
+    } else if (!chained_) {
       addressing_ = lease_addresses(txn, pools_.get(), pool_request_, config_.ipam, attachment.key,
                                     attachment.created);
       attachment.leases = addressing_.leases;
     }
-    plan_around(attachment);
+    // Another plugin gives its addresses only once the link is there.
+    if (!delegated_) plan_around(attachment);
     put_attachment(txn, attachment);
     attachment_ = std::move(attachment);
   });
@@ -262,7 +272,7 @@ void Add::record_once() {
 
 // What follows from the addresses: routing, and a MAC that is made of one.
 void Add::plan_around(Attachment& attachment) {
-  if (!chained_) {
+  if (!chained_ && !delegated_) {
     ips_ = addressing_.ips();
     routes_ = addressing_.routes();
   }
@@ -318,6 +328,7 @@ Result Add::execute() {
   LinkInfo link = backend_->attach({request_, config_, session_.host, *pod_, save}, *pod_netns_,
                                    attachment_.link);
   lock = NamedLock();
+  if (delegated_) take_addresses(link);
   if (!plan_.has_netdev) {
     attachment_.link["index"] = 0;
     return make_result(link);
@@ -332,6 +343,39 @@ Result Add::execute() {
     if (const auto now = pod_->find_link(link.index)) link.mtu = now->mtu;
   }
   return make_result(link);
+}
+
+// From another plugin, and recorded before they are used.
+void Add::take_addresses(LinkInfo& link) {
+  const Result given = delegate_add(session_.paths, attachment_);
+  ips_ = given.ips;
+  routes_ = given.routes;
+  if (dns_.is_null()) dns_ = given.dns;
+  // A gateway without a route by it is no default route of the Pod. Of a rail beside the cluster's
+  // interface it is, in the rail's own table.
+  for (const ResultIp& ip : ips_) {
+    const IpPrefix everything{{ip.address.family(), 0}, 0};
+    const auto is_wanted = [&](const ResultRoute& route) { return route.dst == everything; };
+    const auto is_cluster = [&](const RouteInfo& route) {
+      return route.destination == everything && route.table == RT_TABLE_MAIN;
+    };
+    if (!ip.gateway || std::any_of(routes_.begin(), routes_.end(), is_wanted) ||
+        std::none_of(pod_view_.routes.begin(), pod_view_.routes.end(), is_cluster)) {
+      continue;
+    }
+    ResultRoute route;
+    route.dst = everything;
+    route.gw = ip.gateway;
+    routes_.push_back(route);
+  }
+  const Json* before = attachment_.link.find("mac");
+  const Json mac_before = before != nullptr ? *before : Json();
+  plan_around(attachment_);
+  session_.state->write([this](Txn& txn) { put_attachment(txn, attachment_); });
+  const Json* mac = attachment_.link.find("mac");
+  if (mac == nullptr || *mac == mac_before || !plan_.has_netdev) return;
+  link.address = parse_hw_address(mac->as_string()).value();
+  pod_->send(hw_address_message(link.index, link.address), "set the MAC of " + link.name);
 }
 
 void Add::prepare_pod(const LinkInfo& link) {
@@ -360,13 +404,14 @@ void Add::avoid_conflicts(LinkInfo& link) {
     std::vector<Conflict> conflicts;
     pod_netns_->run([&] { conflicts = prober_->find_conflicts(unknown); });
     if (conflicts.empty()) return;
-    const bool last = tries == kConflictTries || chained_ || !pool_request_.requested.empty();
+    const bool own_leases = !chained_ && !delegated_;
+    const bool last = tries == kConflictTries || !own_leases || !pool_request_.requested.empty();
     std::string msg = "address " + conflicts.front().address.to_string() + " is in use by " +
                       (conflicts.front().owner.empty() ? std::string("another host")
                                                        : to_string(conflicts.front().owner));
     log_warning(msg);
     try {
-      if (!chained_) replace_leases(conflicts, last);
+      if (own_leases) replace_leases(conflicts, last);
     } catch (const Error& error) {
       throw error.with_context(msg);
     }
@@ -496,7 +541,7 @@ void Add::await_carrier(const LinkInfo& link, std::chrono::milliseconds limit) {
 Result Add::make_result(const LinkInfo& link) const {
   if (!chained_) {
     Result result;
-    result.dns = config_.dns;
+    result.dns = dns_;
     ResultInterface interface;
     interface.name = link.name;
     if (!link.address.empty()) interface.mac = to_string(link.address);

@@ -6,8 +6,8 @@
 
 #include "railcni/addressing.h"
 #include "railcni/error.h"
-#include "railcni/ipam.h"
 #include "railcni/routing.h"
+#include "src/verbs/delegated_ipam.h"
 #include "src/verbs/session.h"
 
 namespace railcni {
@@ -26,17 +26,6 @@ Attachment recorded(Session& session, const Request& request, const Netns& netns
          " was made in");
   }
   return *attachment;
-}
-
-void check_leases(Store& state, const Attachment& attachment) {
-  state.read([&attachment](const Txn& txn) {
-    for (const Lease& lease : attachment.leases) {
-      if (!holds_lease(txn, lease, attachment.key)) {
-        fail("address " + lease.address.to_string() + " of pool " + lease.pool +
-             " is no longer leased to this attachment");
-      }
-    }
-  });
 }
 
 // The MAC is compared with the chain's final result, since a later plugin may have set another.
@@ -60,10 +49,13 @@ void check(const Request& request) {
   }
   const Result previous = Result::from_json(config.prev_result, "prevResult");
   const Netns netns = Netns::open(request.netns);
-  Session session{StorePaths::from_data_dir(config.data_dir), nullptr, {}, {}};
+  Session session{store_paths(request.config), nullptr, {}, {}};
   session.state = Store::open(Store::File::kState, session.paths, Store::Mode::kExisting);
   const Attachment attachment = recorded(session, request, netns);
   check_leases(*session.state, attachment);
+  if (!attachment.ipam.is_null()) {
+    delegate_forward(request, attachment.ipam.at("type").as_string());
+  }
 
   const std::unique_ptr<Backend> backend = make_backend(attachment.cni_type);
   if (!backend) fail("it was made by a backend that this railcni does not have");

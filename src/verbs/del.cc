@@ -1,17 +1,48 @@
 // DEL: undoes what is recorded of the attachment, and succeeds when that is nothing.
+#include <unistd.h>
+
+#include <cerrno>
+
 #include "railcni/error.h"
+#include "railcni/ipam_role.h"
 #include "railcni/log.h"
+#include "src/verbs/delegated_ipam.h"
+#include "src/verbs/ipam_verbs.h"
+#include "src/verbs/original_host_local.h"
 #include "src/verbs/session.h"
 
 namespace railcni {
 
+namespace {
+
+// Without the lock and the netlink socket that a link needs.
+void del_ipam(const Request& request) {
+  const AttachmentKey key = attachment_key(request);
+  check_attachment_key(key);
+  const auto state =
+      Store::open(Store::File::kState, store_paths(request.config), Store::Mode::kExisting);
+  std::optional<Attachment> attachment;
+  if (state) attachment = find_attachment(*state, key);
+  if (attachment) return ipam_release(*state, *attachment);
+  log_info("nothing is recorded of this attachment");
+  if (ipam_role(request.config) != IpamRole::kHostLocal) return;
+  for (const std::string& file :
+       OriginalHostLocal(request.config).files_of(key.container_id, key.ifname)) {
+    if (unlink(file.c_str()) != 0 && errno != ENOENT) {
+      throw_errno(Code::kIncomplete, "cannot remove " + file, errno);
+    }
+  }
+}
+
+}  // namespace
+
 void del(const Request& request) {
   // Of the configuration only name and dataDir count: a DEL must work with a configuration that
   // has become wrong since the ADD, without a master, without prevResult and without a namespace.
-  const CommonConfig common = read_common_config(request.config);
-  Session session{StorePaths::from_data_dir(common.data_dir), nullptr, {}, {}};
+  if (ipam_role(request.config) != IpamRole::kNone) return del_ipam(request);
+  Session session{store_paths(request.config), nullptr, {}, {}};
   session.state = Store::open(Store::File::kState, session.paths, Store::Mode::kExisting);
-  if (!session.state) return;
+  if (!session.state) return delegate_unrecorded_del(request);
   const AttachmentKey key = attachment_key(request);
   check_attachment_key(key);
   // An ADD of the same attachment that is still under way is waited for: its runtime has given up
@@ -20,7 +51,7 @@ void del(const Request& request) {
   const std::optional<Attachment> attachment = find_attachment(*session.state, key);
   if (!attachment) {
     log_info("nothing is recorded of this attachment");
-    return;
+    return delegate_unrecorded_del(request);
   }
   undo(session, *attachment, request.netns);
 }

@@ -4,6 +4,7 @@
 
 #include "railcni/error.h"
 #include "railcni/log.h"
+#include "src/verbs/delegated_ipam.h"
 #include "src/verbs/session.h"
 
 namespace railcni {
@@ -44,7 +45,9 @@ ReclaimReport reclaim(Session& session, bool dry_run) {
   ReclaimReport report;
   const std::vector<Attachment> stale =
       collect(*session.state, "", [&session](const Attachment& attachment) {
-        return !session.census.alive(attachment.netns, attachment.netns_path);
+        // Of an IPAM's attachment without a namespace nobody can tell.
+        return attachment.netns != NetnsId() &&
+               !session.census.alive(attachment.netns, attachment.netns_path);
       });
   if (dry_run) {
     report.undone = stale;
@@ -68,18 +71,16 @@ ReclaimReport reclaim_stale(const StorePaths& paths, bool dry_run) {
   return reclaim(session, dry_run);
 }
 
-void gc(const Request& request) {
-  const CommonConfig common = read_common_config(request.config);
-  const auto valid = valid_attachments(request.config);
-  if (!valid) {
-    log_info("GC without cni.dev/valid-attachments: nothing is freed");
-    return;
-  }
-  Session session{StorePaths::from_data_dir(common.data_dir), nullptr, {}, {}};
+namespace {
+
+// Of the network `name`, what is not among `valid`.
+void collect_network(const Json& config, const std::vector<ValidAttachment>& valid) {
+  const CommonConfig common = read_common_config(config);
+  Session session{store_paths(config), nullptr, {}, {}};
   session.state = Store::open(Store::File::kState, session.paths, Store::Mode::kExisting);
   if (!session.state) return;
   std::vector<std::pair<std::string, std::string>> keep;
-  for (const ValidAttachment& entry : *valid) keep.emplace_back(entry.container_id, entry.ifname);
+  for (const ValidAttachment& entry : valid) keep.emplace_back(entry.container_id, entry.ifname);
   std::sort(keep.begin(), keep.end());
   const std::vector<Attachment> stale =
       collect(*session.state, common.name, [&keep](const Attachment& attachment) {
@@ -96,6 +97,30 @@ void gc(const Request& request) {
   }
   msg.pop_back();
   throw Error(Code::kIncomplete, msg);
+}
+
+}  // namespace
+
+void gc(const Request& request) {
+  const auto valid = valid_attachments(request.config);
+  if (!valid) {
+    log_info("GC without cni.dev/valid-attachments: nothing is freed");
+    return;
+  }
+  std::optional<Error> failure;
+  try {
+    collect_network(request.config, *valid);
+  } catch (const Error& error) {
+    failure = error;
+  }
+  // What the plugin keeps of attachments that railcni never knew.
+  try {
+    delegate_forward(request, delegate_of(request.config));
+  } catch (const Error& error) {
+    if (!failure) throw;
+    log_error(error.msg());
+  }
+  if (failure) throw *failure;
 }
 
 }  // namespace railcni

@@ -5,7 +5,9 @@
 #include <cstdlib>
 
 #include "railcni/error.h"
+#include "railcni/ipam_role.h"
 #include "railcni/log.h"
+#include "src/verbs/ipam_verbs.h"
 #include "src/verbs/session.h"
 
 namespace railcni {
@@ -94,7 +96,8 @@ void start_log(const Request& request) {
 }
 
 std::string serve(Request& request, std::string& version) {
-  request.config = Json::parse(read_stdin());
+  request.input = read_stdin();
+  request.config = Json::parse(request.input);
   if (!request.config.is_object()) {
     throw Error(Code::kDecodingFailure, "the network configuration must be a JSON object, not " +
                                             std::string(request.config.type_name()));
@@ -108,17 +111,18 @@ std::string serve(Request& request, std::string& version) {
     const char* args = getenv("CNI_ARGS");
     request.args = parse_cni_args(args != nullptr ? args : "");
   }
+  const bool ipam = ipam_role(request.config) != IpamRole::kNone;
   switch (request.verb) {
     case Verb::kAdd:
-      return add(request).to_json(version).dump(2) + "\n";
+      return (ipam ? ipam_add(request) : add(request)).to_json(version).dump(2) + "\n";
     case Verb::kDel:
       del(request);
       break;
     case Verb::kCheck:
-      check(request);
+      ipam ? ipam_check(request) : check(request);
       break;
     case Verb::kStatus:
-      status(request);
+      ipam ? ipam_status(request) : status(request);
       break;
     case Verb::kGc:
       gc(request);

@@ -2,8 +2,11 @@
 
 #include "railcni/error.h"
 #include "railcni/ipam.h"
+#include "railcni/ipam_role.h"
 #include "railcni/log.h"
 #include "railcni/routing.h"
+#include "src/verbs/delegated_ipam.h"
+#include "src/verbs/ipam_verbs.h"
 
 namespace railcni {
 namespace {
@@ -31,11 +34,22 @@ void undo_all_routing(Session& session, RouteSocket* pod, const Attachment& atta
 }  // namespace
 
 AttachmentKey attachment_key(const Request& request) {
+  if (ipam_role(request.config) != IpamRole::kNone) {
+    return {request.config.at("name").as_string(), request.container_id, request.ifname,
+            kIpamAttachment};
+  }
   const Json* type = request.config.find("cniType");
   const bool chained =
       type == nullptr || type->is_null() || (type->is_string() && type->as_string().empty());
   return {request.config.at("name").as_string(), request.container_id, request.ifname,
           chained ? "chained" : ""};
+}
+
+StorePaths store_paths(const Json& config) {
+  const CommonConfig common = read_common_config(config);
+  StorePaths paths = StorePaths::from_data_dir(common.data_dir);
+  if (ipam_role(config) != IpamRole::kHostLocal) return paths;
+  return paths.of_network(common.data_dir, common.name);
 }
 
 std::optional<Attachment> find_attachment(Store& state, const AttachmentKey& key) {
@@ -44,7 +58,18 @@ std::optional<Attachment> find_attachment(Store& state, const AttachmentKey& key
   return attachment;
 }
 
+void check_leases(Store& state, const Attachment& attachment) {
+  state.read([&attachment](const Txn& txn) {
+    for (const Lease& lease : attachment.leases) {
+      if (holds_lease(txn, lease, attachment.key)) continue;
+      throw Error(Code::kCheckFailed, "address " + lease.address.to_string() + " of pool " +
+                                          lease.pool + " is no longer leased to this attachment");
+    }
+  });
+}
+
 void undo(Session& session, const Attachment& attachment, const std::string& path_hint) {
+  if (attachment.key.role == kIpamAttachment) return ipam_release(*session.state, attachment);
   const std::unique_ptr<Backend> backend = make_backend(attachment.cni_type);
   if (!backend) {
     throw Error(
@@ -60,23 +85,32 @@ void undo(Session& session, const Attachment& attachment, const std::string& pat
     log_info("the network namespace of " + attachment.key.to_string() + " is gone");
   }
   RouteSocket* const pod_socket = pod ? &*pod : nullptr;
-  // What is left of the routing must not keep the link.
-  std::optional<Error> routing_error;
-  try {
-    undo_all_routing(session, pod_socket, attachment);
-  } catch (const Error& error) {
-    routing_error = error;
-  }
+  // What is left of one part must not keep the others; the first error is the one to report.
+  std::optional<Error> failure;
+  const auto go_on_past = [&failure](const std::function<void()>& part) {
+    try {
+      part();
+    } catch (const Error& error) {
+      if (failure) {
+        log_error(error.msg());
+      } else {
+        failure = error;
+      }
+    }
+  };
+  go_on_past([&] { undo_all_routing(session, pod_socket, attachment); });
+  // Before the link goes: a DHCP client tells its server by it.
+  go_on_past([&] { delegate_del(session.paths, attachment); });
   std::optional<PodSide> side;
   if (netns) side.emplace(PodSide{*netns, *pod});
-  {
+  go_on_past([&] {
     NamedLock link_lock;
     if (const Json* name = attachment.link.find("lock")) {
       link_lock = NamedLock::acquire(session.paths, name->as_string(), kLockTimeout);
     }
     backend->detach(session.host, side ? &*side : nullptr, attachment);
-  }
-  if (routing_error) throw *routing_error;
+  });
+  if (failure) throw *failure;
   session.state->write([&attachment](Txn& txn) {
     release(txn, attachment.leases, attachment.key);
     for (const std::string& device : attachment.devices) {

@@ -22,9 +22,14 @@ namespace railcni {
 // milliseconds, and its runtime is gone after minutes.
 inline constexpr std::chrono::seconds kLockTimeout{60};
 
-// The attachment that an ADD, DEL or CHECK is about: of role "chained" where the configuration has
-// no cniType.
+// The attachment that an ADD, DEL or CHECK is about: of role "ipam" where railcni is the IPAM of
+// another plugin, "chained" where the configuration has no cniType.
 AttachmentKey attachment_key(const Request& request);
+
+// Where the state of a configuration is kept. Under the name host-local every network has a store
+// of its own, as the original has a folder for each (two networks with the same subnet have nothing
+// to do with each other): DATADIR/NETWORK, or networks/NETWORK in the default folder.
+StorePaths store_paths(const Json& config);
 
 // One verb's hold on the state.
 struct Session {
@@ -36,6 +41,9 @@ struct Session {
 
 // The record of `key`, if there is one.
 std::optional<Attachment> find_attachment(Store& state, const AttachmentKey& key);
+
+// Throws Error{kCheckFailed} when a lease of the record is no longer the attachment's.
+void check_leases(Store& state, const Attachment& attachment);
 
 // The one road back, for DEL, GC, a failed ADD and what a killed one left: undoes the link, then,
 // in one transaction, gives back leases and devices and removes the record. The caller holds the

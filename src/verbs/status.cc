@@ -1,5 +1,6 @@
 // STATUS: could an ADD be served now?
 #include "railcni/error.h"
+#include "src/verbs/delegated_ipam.h"
 #include "src/verbs/pool_request.h"
 #include "src/verbs/session.h"
 
@@ -22,6 +23,8 @@ void status(const Request& request) {
   } catch (const Error& error) {
     throw Error(Code::kNotAvailable, error.msg(), error.details());
   }
+  // With the plugin's own code: it knows whether running containers are affected.
+  delegate_forward(request, config.ipam.delegate);
 }
 
 }  // namespace railcni

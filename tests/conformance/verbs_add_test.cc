@@ -187,7 +187,7 @@ TEST_CASE("ADD: a configuration that cannot work leaves nothing") {
   refuse("ipam.pools.0.gateway", "10.10.0.1", {"10.10.0.1"});
   refuse("ipam.pools.0.name", "", {"name"});
   refuse("ipam.pools.0.name", "a/b", {"a/b"});
-  refuse("ipam.type", "host-local", {"host-local"});
+  refuse("ipam.type", "../host-local", {"../host-local"});
   refuse("dataDir", "relative/path", {"dataDir"});
   refuse("dataDir", "/proc/nothing", {"/proc/nothing"});
   refuse("dataDir", "/etc/passwd", {"/etc/passwd"});

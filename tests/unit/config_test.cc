@@ -36,13 +36,16 @@ TEST_CASE("ippools and matchMasterSubnet are found wherever documents put them")
 }
 
 TEST_CASE("what contradicts itself is refused") {
-  const char* keys = GENERATE(
-      R"(,"ippools":{"ipv4":["a"]},"macvlan":{"ippools":{"ipv4":["b"]}})",
-      R"(,"matchMasterSubnet":true,"macvlan":{"matchMasterSubnet":false})",
-      R"(,"disableIPAM":true,"ippools":{"ipv4":["a"]})",
-      R"(,"ipam":{},"args":{"cni":{"ips":["10.0.0.1"]}})", R"(,"ipam":{"type":"dhcp"})",
-      R"(,"ibsriov":{})", R"(,"ipam":{"pools":[{"name":"a","subnet":"10.0.0.0/24"},{"name":"a"}]})",
-      R"(,"ipam":{"pools":[{"subnet":"10.0.0.0/24"}]})", R"(,"ippools":{"ipv4":[""]})");
+  const char* keys =
+      GENERATE(R"(,"ippools":{"ipv4":["a"]},"macvlan":{"ippools":{"ipv4":["b"]}})",
+               R"(,"matchMasterSubnet":true,"macvlan":{"matchMasterSubnet":false})",
+               R"(,"disableIPAM":true,"ippools":{"ipv4":["a"]})",
+               R"(,"ipam":{},"args":{"cni":{"ips":["10.0.0.1"]}})", R"(,"ipam":{"type":"a/b"})",
+               R"(,"ipam":{"type":""})", R"(,"ipam":{"type":"dhcp"},"ippools":{"ipv4":["a"]})",
+               R"(,"ipam":{"type":"dhcp"},"disableIPAM":true)",
+               R"(,"ipam":{"type":"dhcp"},"matchMasterSubnet":true)", R"(,"ibsriov":{})",
+               R"(,"ipam":{"pools":[{"name":"a","subnet":"10.0.0.0/24"},{"name":"a"}]})",
+               R"(,"ipam":{"pools":[{"subnet":"10.0.0.0/24"}]})", R"(,"ippools":{"ipv4":[""]})");
   INFO(keys);
   try {
     read(kMacvlan + keys);
@@ -50,6 +53,18 @@ TEST_CASE("what contradicts itself is refused") {
   } catch (const Error& error) {
     CHECK(error.code() == Code::kInvalidConfig);
   }
+}
+
+TEST_CASE("another plugin's IPAM is named, and its keys are its own") {
+  const NetworkConfig config =
+      read(kMacvlan + R"(,"ipam":{"type":"dhcp","daemonSocketPath":"/run/x","pools":7})");
+  CHECK(config.ipam.delegate == "dhcp");
+  CHECK(config.ipam.enabled);
+  CHECK(config.ipam.inline_pools.empty());
+  // What is requested is the plugin's to give.
+  CHECK(read(kMacvlan + R"(,"ipam":{"type":"dhcp"})", "IP=10.0.0.1").requested_ips.size() == 1);
+  CHECK(read(kMacvlan + R"(,"ipam":{"type":"railcni"})").ipam.delegate.empty());
+  CHECK_THROWS_AS(read(R"(,"prevResult":{},"ipam":{"type":"dhcp"})"), Error);
 }
 
 TEST_CASE("what callers add is not an unknown key") {
