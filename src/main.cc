@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "railcni/program_name.h"
 #include "railcni/verbs.h"
 
 namespace {
@@ -21,6 +22,7 @@ void fill_standard_fds() {
 
 int main(int argc, char** argv) {
   fill_standard_fds();
+  railcni::set_program_name(argc > 0 ? argv[0] : nullptr);
   // A reader that went away is an error of write(2), not the end of a half-done verb.
   signal(SIGPIPE, SIG_IGN);
   const char* command = getenv("CNI_COMMAND");
