@@ -28,6 +28,8 @@ struct Request {
   // CNI_ARGS in order; of a key that occurs twice, arg() gives the last.
   std::vector<std::pair<std::string, std::string>> args;
   Json config;  // stdin
+  // The part that railcni plays where the configuration has no cniType: see chained_role().
+  std::string chained_role = "chained";
 
   // The value of a CNI_ARGS key, or "" when it is not there.
   std::string arg(std::string_view key) const;

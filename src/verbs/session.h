@@ -22,8 +22,8 @@ namespace railcni {
 // milliseconds, and its runtime is gone after minutes.
 inline constexpr std::chrono::seconds kLockTimeout{60};
 
-// The attachment that an ADD, DEL or CHECK is about: of role "chained" where the configuration has
-// no cniType.
+// The attachment that an ADD, DEL or CHECK is about: of role request.chained_role where the
+// configuration has no cniType.
 AttachmentKey attachment_key(const Request& request);
 
 // One verb's hold on the state.
