@@ -62,6 +62,11 @@ Json& FlatConfig::become_link(std::string_view cni_type, std::string_view block,
   }
   json_["cniType"] = cni_type;
   const Json* ipam = json_.find("ipam");
+  // An empty type is no IPAM to the originals, whatever stands beside it.
+  if (ipam != nullptr && ipam->find("type") != nullptr && *ipam->find("type") == Json("")) {
+    json_.erase("ipam");
+    ipam = nullptr;
+  }
   const bool has_ipam = ipam != nullptr && ipam->is_object() && !ipam->as_object().empty();
   // railcni alone would turn to its default pools.
   if (!has_ipam && !has("ippools") && !has("disableIPAM")) json_["disableIPAM"] = true;

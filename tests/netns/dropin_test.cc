@@ -270,6 +270,83 @@ TEST_CASE("dropin: sbr beside the original, behind Debian's bridge") {
   CHECK(debian.del(theirs.list, eth0).ok());
 }
 
+TEST_CASE("dropin: sbr on the Pod's only interface, with two gateways") {
+  enter_sandbox();
+  const Names names;
+  Rail rail("rail1");
+  const Pod pod;
+  const std::string dir = make_folder("dropin");
+  const Json macvlan = Json::parse(R"({"type": "macvlan", "master": "rail1", "dataDir": ")" + dir +
+                                   R"(", "ipam": {"type": "railcni", "pools": [
+      {"name": "four", "subnet": "10.9.0.0/24", "gateway": "10.9.0.1"},
+      {"name": "six", "subnet": "fd09::/64", "gateway": "fd09::1"}]}})");
+  const Json sbr = Json::object({{"type", "sbr"}, {"dataDir", dir}});
+  Json list = make_conflist("1.0.0", "n", {macvlan, sbr});
+  Runtime ours = names.ours;
+  const Container net1{.id = "c1", .netns = pod.path()};
+  const Json before = snapshot(pod.path());
+  const Call added = ours.add(list, net1);
+  INFO(added.describe());
+  REQUIRE(added.ok());
+  const std::vector<std::string> all = {"10.9.0.0/24", "default via 10.9.0.1",
+                                        "default via fd09::1", "fd09::/64"};
+  CHECK(routes("net1", pod.path(), "101") == all);
+  CHECK(routes("net1", pod.path()) == all);
+  CHECK(ours.check(list, net1).ok());
+  CHECK(ours.del(list, net1).ok());
+  CHECK(changes_since(before, pod.path()) == "");
+  // A network without a version has a result of the oldest.
+  list.erase("cniVersion");
+  const Call oldest = ours.add(list, net1);
+  INFO(oldest.describe());
+  REQUIRE(oldest.ok());
+  CHECK(oldest.json.at("cniVersion") == "0.1.0");
+  CHECK(oldest.json.at("ip4").at("gateway") == "10.9.0.1");
+  CHECK(oldest.json.find("interfaces") == nullptr);
+  CHECK(ours.del(list, net1).ok());
+  CHECK(changes_since(before, pod.path()) == "");
+}
+
+TEST_CASE("dropin: sbr gives addresses with gateways of their own a table each") {
+  enter_sandbox();
+  const Names names;
+  const Pod pod;
+  ip("link add net1 type veth peer name far", pod.path());
+  ip("link set far up", pod.path());
+  ip("link set net1 up", pod.path());
+  ip("address add 10.9.0.2/24 dev net1", pod.path());
+  ip("address add 10.8.0.2/24 dev net1", pod.path());
+  ip("route add 10.77.0.0/16 via 10.8.0.1", pod.path());
+  Json config = Json::parse(R"({"cniVersion": "1.0.0", "name": "n", "type": "sbr", "prevResult": {
+      "cniVersion": "1.0.0", "interfaces": [{"name": "net1", "sandbox": "/x"}], "ips": [
+      {"address": "10.9.0.2/24", "gateway": "10.9.0.1", "interface": 0},
+      {"address": "10.8.0.2/24", "gateway": "10.8.0.1", "interface": 0}], "routes": []}})");
+  config["dataDir"] = make_folder("dropin");
+  const Container net1{.id = "c1", .netns = pod.path()};
+  const Json before = snapshot(pod.path());
+  const auto call = [&](const std::string& verb) {
+    return exec_plugin(names.folder + "/sbr", names.ours.environment(verb, net1), config.dump());
+  };
+  const Call added = call("ADD");
+  INFO(added.describe());
+  REQUIRE(added.ok());
+  CHECK(routes("net1", pod.path(), "101") ==
+        std::vector<std::string>{"10.8.0.0/24", "10.9.0.0/24", "default via 10.9.0.1"});
+  const std::string rules = run({.argv = {"/bin/sh", "-c", "ip rule"}, .netns = pod.path()}).out;
+  const size_t at = rules.find("from 10.8.0.2 lookup ");
+  REQUIRE(at != std::string::npos);
+  const std::string table = rules.substr(at + 21, rules.find_first_of(" \n", at + 21) - at - 21);
+  CHECK(table != "101");
+  CHECK(routes("net1", pod.path(), table) == std::vector<std::string>{"10.77.0.0/16 via 10.8.0.1",
+                                                                      "10.8.0.0/24", "10.9.0.0/24",
+                                                                      "default via 10.8.0.1"});
+  CHECK(routes("net1", pod.path()) == std::vector<std::string>{"10.8.0.0/24", "10.9.0.0/24"});
+  CHECK(call("DEL").ok());
+  CHECK(changes_since(before, pod.path()) == "");
+  config["prevResult"]["ips"] = Json::array();
+  CHECK_THAT(call("ADD").msg(), Catch::Contains("no addresses of interface net1"));
+}
+
 TEST_CASE("dropin: macvlan, then sbr, both railcni: CHECK knows of the routes that moved") {
   enter_sandbox();
   const Names names;

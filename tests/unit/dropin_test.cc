@@ -48,7 +48,7 @@ TEST_CASE("dropin: macvlan's flat keys, what is left out, and what is passed on"
       "macvlan": {"master": "eth1", "mode": "private", "mtu": 1400, "mac": "02:00:00:00:00:01",
                   "linkInContainer": true, "bcqueuelen": 5}})"));
   // No ipam, or an empty one: a link without addresses; no master: the default route's device.
-  for (const std::string ipam : {"", R"(, "ipam": {})"}) {
+  for (const std::string ipam : {"", R"(, "ipam": {})", R"(, "ipam": {"type": ""})"}) {
     const Json config = translated("macvlan", R"({"name": "n", "master": "")" + ipam + "}");
     CHECK(config.at("disableIPAM").as_bool());
     CHECK(config.at("macvlan") == Json::object());
