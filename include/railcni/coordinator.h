@@ -19,8 +19,8 @@ struct CoordinatorConfig {
   // kAuto: on podDefaultCniNic underlay if the block stands in the configuration, else nothing; on
   // another interface that is the Pod's only one nothing; else underlay where the Pod has a veth0,
   // overlay where it has none.
-  // kSourceBased: what the reference plugin sbr does, and no more: every interface, be it the first,
-  // gets a table with its routes, which leave table main.
+  // kSourceBased: what the reference plugin sbr does, and no more: every interface, be it the
+  // first, gets a table with its routes, which leave table main.
   enum class Mode { kAuto, kUnderlay, kOverlay, kSourceBased, kDisabled };
 
   // Whether the block stands in the configuration, or the defaults apply.

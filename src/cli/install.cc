@@ -80,8 +80,7 @@ void check_places(const InstallFolder& folder, const Options& options) {
 
 int install(const Invocation& invocation, Options options) {
   std::ranges::sort(options.names);
-  const auto repeated = std::ranges::unique(options.names);
-  options.names.erase(repeated.begin(), repeated.end());
+  options.names.erase(std::unique(options.names.begin(), options.names.end()), options.names.end());
   check_names(options.names);
   const std::string own(kOwnName);
   const Fd program(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));

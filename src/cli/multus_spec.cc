@@ -37,7 +37,7 @@ void copy_number(ObjectReader& reader, std::string_view key, int64_t max, Json& 
 }
 
 std::string required(ObjectReader& reader, std::string_view key) {
-  const std::string text = reader.string(key).value_or("");
+  std::string text = reader.string(key).value_or("");
   if (text.empty()) fail(reader.full_name(key), "is missing");
   return text;
 }

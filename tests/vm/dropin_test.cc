@@ -111,7 +111,7 @@ TEST_CASE("dropin: a NAD of sriov-cni, and sbr behind it", "[ethernet]") {
   const Container container{.id = "c1", .netns = pod.path()};
   Json config = Json::parse(R"({"type": "sriov", "vlan": 7, "vlanQoS": 2,
       "mac": "02:00:00:00:00:07", "trust": "on", "spoofchk": "off", "max_tx_rate": 200,
-      "link_state": "enable", "logLevel": "info"})");
+      "link_state": "", "logLevel": "info"})");
   config["ipam"] = Json::parse(kPool);
   config["dataDir"] = names.dir;
   const Json sbr = Json::object({{"type", "sbr"}, {"dataDir", names.dir}});
