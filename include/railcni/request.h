@@ -28,11 +28,17 @@ struct Request {
   // CNI_ARGS in order; of a key that occurs twice, arg() gives the last.
   std::vector<std::pair<std::string, std::string>> args;
   Json config;  // stdin
+  // What stood on stdin where `config` is a translation of it (see translate_dropin()), else null:
+  // what a plugin that we call is to get on its own stdin.
+  Json received;
   // The part that railcni plays where the configuration has no cniType: see chained_role().
   std::string chained_role = "chained";
 
   // The value of a CNI_ARGS key, or "" when it is not there.
   std::string arg(std::string_view key) const;
+
+  // stdin as the runtime wrote it.
+  const Json& stdin_config() const { return received.is_null() ? config : received; }
 };
 
 // Reads the environment (CNI_COMMAND must be set). Throws Error{kInvalidEnvironment} that names

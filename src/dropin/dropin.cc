@@ -79,6 +79,7 @@ void translate_dropin(std::string_view program, Request& request) {
   const Peer* peer = find_peer(program);
   if (peer == nullptr || is_own_form(request.config)) return;
   request.chained_role = chained_role(program);
+  request.received = request.config;
   if (request.verb == Verb::kDel || request.verb == Verb::kGc) {
     if (!peer->cni_type.empty()) request.config["cniType"] = peer->cni_type;
     return;

@@ -66,6 +66,13 @@ TEST_CASE("dropin: railcni's own form is left alone, and so is railcni's own nam
   CHECK(translated("railcni", flat) == Json::parse(flat));
   CHECK(translated("railcni-2", flat) == Json::parse(flat));
   CHECK_THAT(error_of("macvlan", R"({"macvlan": {}})"), Catch::Contains("cniType"));
+  // A plugin that we call gets what we got.
+  Request translated_one = request(flat);
+  translate_dropin("macvlan", translated_one);
+  CHECK(translated_one.stdin_config() == Json::parse(flat));
+  Request own_one = request(own);
+  translate_dropin("macvlan", own_one);
+  CHECK(own_one.stdin_config() == Json::parse(own));
 }
 
 TEST_CASE("dropin: what DEL and GC need of a configuration is its name's type", "[dropin]") {
