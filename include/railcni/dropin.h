@@ -26,8 +26,8 @@ std::string_view chained_role(std::string_view program);
 // peer's leaves it as it is, and so does a configuration that has a `cniType` already (railcni's
 // own form under a peer's name). Of a DEL or GC nothing is looked into but what the name says: they
 // must work with a configuration that has become wrong since its ADD. What was translated stays in
-// `request.received`. Throws Error{kInvalidConfig}
-// for what the original would refuse, and for what railcni cannot do, naming the key.
+// `request.received`. Throws Error{kInvalidConfig} for what the original would refuse, and for what
+// railcni cannot do, naming the key.
 void translate_dropin(std::string_view program, Request& request);
 
 // Spiderpool's coordinator fields (`object`, at `path`) as railcni's `coordinator` block. Fields

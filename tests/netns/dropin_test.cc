@@ -15,6 +15,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/netns/cluster.h"
+#include "tests/support/kill_at.h"
 
 using namespace railcni;
 using namespace railcni::test;
@@ -343,6 +344,17 @@ TEST_CASE("dropin: sbr gives addresses with gateways of their own a table each")
   CHECK(routes("net1", pod.path()) == std::vector<std::string>{"10.8.0.0/24", "10.9.0.0/24"});
   CHECK(call("DEL").ok());
   CHECK(changes_since(before, pod.path()) == "");
+  int n = 1;
+  while (run_and_kill_at({.argv = {names.folder + "/sbr"},
+                          .env = names.ours.environment("ADD", net1),
+                          .stdin_text = config.dump()},
+                         n, KillPoints::kEffects)) {
+    INFO("killed at call " << n++);
+    REQUIRE(call("DEL").ok());
+    REQUIRE(changes_since(before, pod.path()) == "");
+  }
+  CHECK(n > 3);
+  REQUIRE(call("DEL").ok());
   config["prevResult"]["ips"] = Json::array();
   CHECK_THAT(call("ADD").msg(), Catch::Contains("no addresses of interface net1"));
 }

@@ -13,6 +13,7 @@
 #include <iterator>
 
 #include "tests/netns/world.h"
+#include "tests/support/kill_at.h"
 
 using namespace railcni;
 using namespace railcni::test;
@@ -169,6 +170,34 @@ TEST_CASE("install: many at once") {
   }
   CHECK(names_in(folder) == std::vector<std::string>{"macvlan", "railcni", "sbr"});
   CHECK(content(folder + "/railcni") == content(railcni_binary()));
+}
+
+TEST_CASE("install: killed at any system call it leaves the old program or the new one, whole") {
+  enter_sandbox();
+  const std::string folder = make_folder("bin");
+  const std::string whole = content(railcni_binary());
+  int n = 1;
+  const auto killed = [&] {
+    write(folder + "/railcni.old", "the old one");
+    fs::rename(folder + "/railcni.old", folder + "/railcni");
+    fs::remove(folder + "/sbr");
+    return run_and_kill_at({.argv = {railcni_binary(), "install", "--to", folder, "--as", "sbr"}},
+                           n);
+  };
+  bool was_old = false;
+  bool was_new = false;
+  while (killed()) {
+    INFO("killed at system call " << n);
+    const std::string found = content(folder + "/railcni");
+    (found == whole ? was_new : was_old) = true;
+    REQUIRE((found == whole || found == "the old one"));
+    if (fs::is_symlink(folder + "/sbr")) REQUIRE(fs::read_symlink(folder + "/sbr") == "railcni");
+    ++n;
+  }
+  CHECK(was_old);
+  CHECK(was_new);
+  // The last one, which was not killed, has cleaned up after all others.
+  CHECK(names_in(folder) == std::vector<std::string>{"railcni", "sbr"});
 }
 
 TEST_CASE("install: a name that nobody stands in for") {
