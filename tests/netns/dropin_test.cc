@@ -494,10 +494,10 @@ spec:
   INFO(rendered.describe());
   REQUIRE(rendered.ok());
   CHECK_THAT(rendered.err, Catch::Contains("SpiderIPPool gpu1-net11 skipped"));
-  const Outcome applied =
-      run({.argv = {railcni_binary(), "apply", "-f", "-"}, .stdin_text = kSeedPool});
-  REQUIRE(applied.ok());
-  const Json list = Json::parse(rendered.out);
+  const std::string dir = make_folder("rendered");
+  apply_pools(dir, kSeedPool);
+  Json list = Json::parse(rendered.out);
+  list["plugins"].as_array().at(0)["dataDir"] = dir;
   Runtime runtime;
   const Call added = runtime.add(list, cluster.rail(1));
   INFO(added.describe());
@@ -505,5 +505,5 @@ spec:
   CHECK(addresses_of("net1", cluster.pod.path()) == std::vector<std::string>{"172.16.11.1/16"});
   CHECK(can_ping("172.16.11.254", cluster.pod.path()));
   CHECK(runtime.del(list, cluster.rail(1)).ok());
-  CHECK(run({.argv = {railcni_binary(), "pool", "delete", "gpu1-net11"}}).ok());
+  CHECK(leased(dir).empty());
 }
