@@ -30,6 +30,8 @@ rule 'no plugin includes another, nor the store' '#include "(railcni/(store|ipam
 rule 'the IPAM knows no kernel' '#include "railcni/(netlink|netns|uplink|addressing)' ipam
 rule 'the protocol knows no backend and no kernel' \
   '#include "(plugins/|railcni/(backend|netlink|netns|store|ipam)\.h)' src/cni
+rule 'a translation knows no backend, kernel or store' \
+  '#include "(plugins/|railcni/(backend|netlink|netns|store|ipam)\.h)' src/dropin
 rule 'nothing shells out' '[^a-z_](system|popen)\(' 'src' 'plugins' 'ipam'
 
 git ls-files 'src/*.cc' 'plugins/*.cc' 'ipam/*.cc' | xargs -P 2 -n 4 clang-tidy -quiet -p "$build" ||

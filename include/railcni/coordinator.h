@@ -19,7 +19,9 @@ struct CoordinatorConfig {
   // kAuto: on podDefaultCniNic underlay if the block stands in the configuration, else nothing; on
   // another interface that is the Pod's only one nothing; else underlay where the Pod has a veth0,
   // overlay where it has none.
-  enum class Mode { kAuto, kUnderlay, kOverlay, kDisabled };
+  // kSourceBased: what the reference plugin sbr does, and no more: every interface, be it the
+  // first, gets a table with its routes, which leave table main.
+  enum class Mode { kAuto, kUnderlay, kOverlay, kSourceBased, kDisabled };
 
   // Whether the block stands in the configuration, or the defaults apply.
   bool present = false;
@@ -44,6 +46,8 @@ struct CoordinatorConfig {
   bool detect_ip_conflict = false;
   std::optional<uint32_t> table;
   std::optional<uint32_t> rule_priority;
+  // Routes of the table name the interface's address as their source (kSourceBased only).
+  bool source_hints = false;
 };
 
 // Reads `coordinator` and `enableCoordinator` of the configuration's top. Throws

@@ -27,8 +27,10 @@ struct Request {
   bool netns_override = false;  // CNI_NETNS_OVERRIDE: the caller's own netns may be used
   // CNI_ARGS in order; of a key that occurs twice, arg() gives the last.
   std::vector<std::pair<std::string, std::string>> args;
-  Json config;        // stdin
-  std::string input;  // its text: what another plugin that is called on the way is to get
+  Json config;        // stdin, or a translation of it (see translate_dropin())
+  std::string input;  // stdin's text: what another plugin that is called on the way is to get
+  // The part that railcni plays where the configuration has no cniType: see chained_role().
+  std::string chained_role = "chained";
 
   // The value of a CNI_ARGS key, or "" when it is not there.
   std::string arg(std::string_view key) const;

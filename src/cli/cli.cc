@@ -31,6 +31,8 @@ constexpr const char* kFooter =
     "  railcni pool list                   pools and how full they are\n"
     "  railcni lease list --pool gpu1-net11\n"
     "  railcni gc --dry-run                what is left of Pods that are gone\n"
+    "  railcni render -f networks.yaml     SpiderMultusConfigs as NetworkAttachmentDefinitions\n"
+    "  railcni install --to /opt/cni/bin --as macvlan,sriov\n"
     "\n"
     "'railcni COMMAND --help' says more. Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
@@ -95,6 +97,8 @@ int run(int argc, char** argv, Invocation& invocation) {
   add_pool(app, invocation);
   add_lease(app, invocation);
   add_gc(app, invocation);
+  add_render(app, invocation);
+  add_install(app, invocation);
   app.footer(kFooter);  // last: subcommands inherit what is there when they are added
   if (argc <= 1) {
     print(app.help());

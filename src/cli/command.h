@@ -32,6 +32,8 @@ void add_apply(CLI::App& app, Invocation& invocation);
 void add_pool(CLI::App& app, Invocation& invocation);
 void add_lease(CLI::App& app, Invocation& invocation);
 void add_gc(CLI::App& app, Invocation& invocation);
+void add_render(CLI::App& app, Invocation& invocation);
+void add_install(CLI::App& app, Invocation& invocation);
 
 // Adds -o to a subcommand, and --data-dir to one that uses the store.
 void add_output_option(CLI::App& command, Invocation& invocation);

@@ -3,6 +3,7 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <cctype>
 #include <istream>
 #include <optional>
@@ -99,6 +100,28 @@ std::string scalar_text(const Json& value) {
   return value.dump();
 }
 
+// True for lines that a literal block scalar (YAML 1.2.2, section 8.1.2) shows as they are: a
+// configuration inside a document stays readable.
+bool is_literal(const Json& value) {
+  if (!value.is_string()) return false;
+  const std::string& text = value.as_string();
+  // The first line's spaces would be taken for indentation, a last line break would be stripped.
+  return text.find('\n') != std::string::npos && text.front() != ' ' && text.front() != '\n' &&
+         text.back() != '\n' && is_utf8(text) && std::ranges::none_of(text, [](unsigned char c) {
+           return (c < 0x20 && c != '\n') || c >= 0x7f;
+         });
+}
+
+void write_literal(std::string& out, const std::string& text, size_t indent) {
+  out += " |-\n";
+  for (size_t at = 0; at <= text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    if (end > at) out += std::string(indent, ' ') + text.substr(at, end - at);
+    out += '\n';
+    at = end + 1;
+  }
+}
+
 void write_yaml(std::string& out, const Json& value, size_t indent) {
   const std::string margin(indent, ' ');
   const auto write_value = [&](const Json& item, size_t deeper) {
@@ -107,6 +130,8 @@ void write_yaml(std::string& out, const Json& value, size_t indent) {
     if (is_block) {
       out += '\n';
       write_yaml(out, item, deeper);
+    } else if (is_literal(item)) {
+      write_literal(out, item.as_string(), deeper);
     } else {
       out += ' ' + scalar_text(item) + '\n';
     }

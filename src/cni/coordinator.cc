@@ -16,8 +16,9 @@ Mode read_mode(ObjectReader& reader) {
   if (mode.empty() || mode == "auto") return Mode::kAuto;
   if (mode == "underlay") return Mode::kUnderlay;
   if (mode == "overlay") return Mode::kOverlay;
+  if (mode == "sbr") return Mode::kSourceBased;
   if (mode == "disable" || mode == "disabled") return Mode::kDisabled;
-  fail(reader, "mode", "must be auto, underlay, overlay, disable or disabled, not " + mode);
+  fail(reader, "mode", "must be auto, underlay, overlay, sbr, disable or disabled, not " + mode);
 }
 
 std::vector<IpPrefix> read_prefixes(ObjectReader& reader, std::string_view key) {
@@ -120,7 +121,11 @@ CoordinatorConfig read_coordinator(ObjectReader& top) {
     config.table = read_table(reader, "table");
     // Behind the local table's rule (0), before main's (32766).
     config.rule_priority = read_number(reader, "rulePriority", 1, 32765);
+    config.source_hints = reader.boolean("addSourceHints").value_or(false);
     reader.finish();
+    if (config.source_hints && config.mode != Mode::kSourceBased) {
+      fail(reader, "addSourceHints", "goes with mode sbr only");
+    }
   }
   if (!enabled) config.mode = Mode::kDisabled;
   return config;

@@ -30,6 +30,9 @@ class Planner {
                  std::optional<IpAddress> source = {});
   void plan_main_routes();
   void plan_rail_table();
+  void plan_source_based();
+  uint32_t table_for(const ResultIp& ip, NamespaceView& view);
+  void copy_to(uint32_t table, const RouteInfo& route, const ResultIp& ip);
   void give_way(Family family);
   std::vector<IpAddress> addresses_on(int link, Family family) const;
 
@@ -198,8 +201,87 @@ void Planner::plan_rail_table() {
   }
 }
 
+// The table of an address: the interface's one, unless that leads to another gateway already.
+// What is chosen is noted in `view`.
+uint32_t Planner::table_for(const ResultIp& ip, NamespaceView& view) {
+  const CoordinatorConfig& config = in_.config;
+  for (const NamedRoute& named : plan_.routes) {
+    const RouteInfo& route = named.route;
+    if (route.destination.length == 0 && route.destination.family() == ip.address.family() &&
+        route.table == plan_.table && ip.gateway && route.gateway != ip.gateway) {
+      const uint32_t table = choose_table(view, in_.ifname, config.pod_default_cni_nic);
+      view.rules.push_back({ip.address.family(), {}, table, rule_priority(table), true});
+      return table;
+    }
+  }
+  if (plan_.table == 0) {
+    plan_.table =
+        config.table ? *config.table : choose_table(view, in_.ifname, config.pod_default_cni_nic);
+    view.rules.push_back({ip.address.family(), {}, plan_.table, rule_priority(plan_.table), true});
+  }
+  return plan_.table;
+}
+
+void Planner::copy_to(uint32_t table, const RouteInfo& route, const ResultIp& ip) {
+  for (const NamedRoute& named : plan_.routes) {
+    if (named.route.table == table && named.route.destination == route.destination) return;
+  }
+  RouteInfo copy = route;
+  copy.table = table;
+  if (in_.config.source_hints) copy.source = ip.address.address;
+  plan_.routes.push_back({copy, in_.ifname});
+}
+
+// As the reference plugin sbr: the interface's routes leave table main for a table of its own. What
+// that plugin takes away besides stays: the connected routes and the link-local one, without which
+// the subnet cannot be reached from an address that has no rule, and a default route that is the
+// Pod's only one.
+void Planner::plan_source_based() {
+  if (in_.ips.empty()) {
+    throw Error(Code::kInvalidConfig, "prevResult has no addresses of interface " + in_.ifname +
+                                          ": there is nothing to route by");
+  }
+  NamespaceView view = in_.pod;
+  const LinkInfo* link = in_.pod.link(in_.ifname);
+  const auto is_movable = [link](const RouteInfo& route) {
+    return link != nullptr && route.link == link->index && route.table == RT_TABLE_MAIN &&
+           !route.destination.address.is_link_local();
+  };
+  for (const ResultIp& ip : in_.ips) {
+    const Family family = ip.address.family();
+    const uint32_t table = table_for(ip, view);
+    const uint32_t priority = in_.config.rule_priority.value_or(rule_priority(table));
+    plan_.rules.push_back({family, IpPrefix::of(ip.address.address), table, priority, true});
+    if (ip.gateway) {
+      RouteInfo route;
+      route.destination = {{family, 0}, 0};
+      route.gateway = ip.gateway;
+      copy_to(table, route, ip);
+    }
+    for (const RouteInfo& route : in_.pod.routes) {
+      if (!is_movable(route) || route.destination.family() != family) continue;
+      const bool is_elsewhere = route.gateway && !ip.address.network().contains(*route.gateway) &&
+                                !route.gateway->is_link_local();
+      if (!is_elsewhere) copy_to(table, route, ip);
+    }
+  }
+  for (const RouteInfo& route : in_.pod.routes) {
+    if (!is_movable(route) || route.protocol == RTPROT_KERNEL) continue;
+    const bool is_only_default =
+        route.destination.length == 0 && other_default(route.destination.family()) == nullptr;
+    const bool has_copy = std::ranges::any_of(plan_.routes, [&route](const NamedRoute& named) {
+      return named.route.destination == route.destination;
+    });
+    if (has_copy && !is_only_default) plan_.removed.push_back({route, in_.ifname});
+  }
+}
+
 RoutingPlan Planner::plan() {
   const Mode mode = resolve_mode();
+  if (mode == Mode::kSourceBased) {
+    plan_source_based();
+    return std::move(plan_);
+  }
   const bool first = in_.ifname == in_.config.pod_default_cni_nic || !has_other_interface();
   if (mode != Mode::kDisabled && !first && in_.config.tune_pod_routes && !in_.ips.empty()) {
     plan_rail_table();

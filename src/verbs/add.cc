@@ -383,7 +383,7 @@ void Add::prepare_pod(const LinkInfo& link) {
   if (!chained_) sysctls = address_sysctls(link.name, ips_);
   const CoordinatorConfig& config = config_.coordinator;
   if (config.present && config.mode != CoordinatorConfig::Mode::kDisabled &&
-      config.rp_filter >= 0) {
+      config.mode != CoordinatorConfig::Mode::kSourceBased && config.rp_filter >= 0) {
     // The larger of "all" and the interface's own counts; "default" is for interfaces to come.
     for (const std::string& name : {std::string("all"), std::string("default"), link.name}) {
       sysctls.push_back({"ipv4", name, "rp_filter", std::to_string(config.rp_filter)});
@@ -553,6 +553,8 @@ Result Add::make_result(const LinkInfo& link) const {
     result.routes = result_routes(routing_, link.name);
     return result;
   }
+  // As sbr does it: the next plugin gets what this one got.
+  if (config_.coordinator.mode == CoordinatorConfig::Mode::kSourceBased) return previous_;
   Result result = previous_;
   for (ResultInterface& interface : result.interfaces) {
     if (interface.name == link.name && !interface.sandbox.empty()) {

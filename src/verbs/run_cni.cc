@@ -4,9 +4,11 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "railcni/dropin.h"
 #include "railcni/error.h"
 #include "railcni/ipam_role.h"
 #include "railcni/log.h"
+#include "railcni/program_name.h"
 #include "src/verbs/ipam_verbs.h"
 #include "src/verbs/session.h"
 
@@ -106,6 +108,7 @@ std::string serve(Request& request, std::string& version) {
   check_request(request);
   config_version(request.config);  // throws for one that we do not speak
   check_verb_version(request.verb, version);
+  translate_dropin(program_name(), request);
   start_log(request);
   if (request.verb == Verb::kAdd || request.verb == Verb::kCheck) {
     const char* args = getenv("CNI_ARGS");

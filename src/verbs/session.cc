@@ -42,7 +42,7 @@ AttachmentKey attachment_key(const Request& request) {
   const bool chained =
       type == nullptr || type->is_null() || (type->is_string() && type->as_string().empty());
   return {request.config.at("name").as_string(), request.container_id, request.ifname,
-          chained ? "chained" : ""};
+          chained ? request.chained_role : ""};
 }
 
 StorePaths store_paths(const Json& config) {

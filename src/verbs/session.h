@@ -23,7 +23,7 @@ namespace railcni {
 inline constexpr std::chrono::seconds kLockTimeout{60};
 
 // The attachment that an ADD, DEL or CHECK is about: of role "ipam" where railcni is the IPAM of
-// another plugin, "chained" where the configuration has no cniType.
+// another plugin, request.chained_role where the configuration has no cniType.
 AttachmentKey attachment_key(const Request& request);
 
 // Where the state of a configuration is kept. Under the name host-local every network has a store

@@ -37,7 +37,8 @@ TEST_CASE("multus: the keys that it adds to every configuration") {
   config["pciBusID"] = "0000:0b:00.2";
   config["args"] = Json::parse(R"({"cni": {"labels": [{"key": "a", "value": "b"}]}})");
   config["capabilities"] = Json::parse(R"({"ips": true, "mac": true, "deviceID": true})");
-  config["runtimeConfig"] = Json::parse(R"({"deviceID": "0000:0b:00.2", "cgroupPath": "/x"})");
+  config["runtimeConfig"] = Json::parse(R"({"deviceID": "0000:0b:00.2", "cgroupPath": "/x",
+      "CNIDeviceInfoFile": "/run/no/such/file.json"})");
   config["cni.dev/anything"] = Json::array();
   config["dns"] = Json::object();
   config["ipMasq"] = false;
