@@ -17,6 +17,12 @@ class Chained : public Backend {
     device_ = config.device_id;
     // A PCI address in one spelling; an auxiliary device's name stays.
     if (const auto address = parse_pci_address(device_)) device_ = *address;
+    if (rdma_.isolation && (device_.find('/') != std::string::npos || device_.starts_with('.'))) {
+      throw Error(Code::kInvalidConfig,
+                  "deviceID \"" + device_ +
+                      "\": must be a PCI address such as 0000:3b:00.2, or an auxiliary device's "
+                      "name such as mlx5_core.sf.4");
+    }
   }
 
   std::vector<std::string> devices() const override {

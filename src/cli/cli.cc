@@ -99,6 +99,7 @@ int run(int argc, char** argv, Invocation& invocation) {
   add_gc(app, invocation);
   add_render(app, invocation);
   add_install(app, invocation);
+  add_rdma(app, invocation);
   app.footer(kFooter);  // last: subcommands inherit what is there when they are added
   if (argc <= 1) {
     print(app.help());

@@ -33,6 +33,7 @@ void add_pool(CLI::App& app, Invocation& invocation);
 void add_lease(CLI::App& app, Invocation& invocation);
 void add_gc(CLI::App& app, Invocation& invocation);
 void add_render(CLI::App& app, Invocation& invocation);
+void add_rdma(CLI::App& app, Invocation& invocation);
 void add_install(CLI::App& app, Invocation& invocation);
 
 // Adds -o to a subcommand, and --data-dir to one that uses the store.

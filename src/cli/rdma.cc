@@ -1,4 +1,6 @@
 // railcni rdma list
+#include "railcni/rdma.h"
+
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
@@ -8,7 +10,6 @@
 #include "railcni/error.h"
 #include "railcni/netns.h"
 #include "railcni/pci.h"
-#include "railcni/rdma.h"
 #include "railcni/rdma_verbs.h"
 #include "src/cli/command.h"
 #include "src/cli/table.h"
@@ -179,8 +180,8 @@ int list_devices(const Invocation& invocation, const std::string& netns) {
 void add_rdma(CLI::App& app, Invocation& invocation) {
   CLI::App* rdma = app.add_subcommand("rdma", "Look at RDMA devices");
   rdma->require_subcommand(1);
-  CLI::App* list = rdma->add_subcommand(
-      "list", "List the RDMA devices of the host, and those that Pods have");
+  CLI::App* list =
+      rdma->add_subcommand("list", "List the RDMA devices of the host, and those that Pods have");
   list->footer("Example:\n  railcni rdma list --netns /run/netns/cni-1234 -o json");
   auto netns = std::make_shared<std::string>();
   list->add_option("--netns", *netns, "Only the devices of this network namespace")

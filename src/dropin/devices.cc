@@ -10,15 +10,6 @@ bool has_text(const Json* value) {
   return value != nullptr && value->is_string() && !value->as_string().empty();
 }
 
-// runtimeConfig, args.cni: an object inside an object, where both are there.
-const Json* inner(const Json& config, std::initializer_list<std::string_view> path) {
-  const Json* at = &config;
-  for (const std::string_view key : path) {
-    at = at == nullptr ? nullptr : at->find(key);
-  }
-  return at;
-}
-
 // Keys that railcni has at the top, in the one spelling that it takes.
 void keep_at_top(FlatConfig& flat, std::initializer_list<std::string_view> keys) {
   for (const std::string_view key : keys) {
@@ -52,7 +43,7 @@ void translate_ib_sriov(FlatConfig& flat) {
 
 void translate_ipoib(FlatConfig& flat) {
   flat.refuse_dhcp();
-  Json& block = flat.become_link("ipoib", "ipoib", {"master", "mtu"});
+  Json& block = flat.become_link("ipoib", "ipoib", {"master", "mtu", "pkey", "mode", "umcast"});
   if (!has_text(block.find("master"))) {
     flat.fail("master", "is missing: the name of the IPoIB interface that the Pod's is a child of");
   }
@@ -61,15 +52,7 @@ void translate_ipoib(FlatConfig& flat) {
 void translate_rdma(FlatConfig& flat) {
   keep_at_top(flat, {"deviceID"});
   flat.become_chained();
-  const Json& config = flat.json();
-  if (flat.verb() == Verb::kAdd && !has_text(config.find("deviceID")) &&
-      !has_text(config.find("pciBusID")) &&
-      !has_text(inner(config, {"runtimeConfig", "deviceID"}))) {
-    flat.fail("deviceID",
-              "is missing: railcni does not guess the device by a MAC; the network "
-              "needs the annotation k8s.v1.cni.cncf.io/resourceName, with which Multus "
-              "tells the device");
-  }
+  // Without a deviceID it is the device that the chain's interface is on.
   flat.json()["rdmaIsolation"] = true;
   flat.json()["enableCoordinator"] = false;
 }

@@ -16,7 +16,8 @@ uint16_t parse_pkey(const Json& value, const std::string& path) {
     const std::string& text = value.as_string();
     char* end = nullptr;
     number = strtoul(text.c_str(), &end, 0);
-    is_number = !text.empty() && text[0] != '-' && *end == '\0';
+    const bool is_digit = !text.empty() && text[0] >= '0' && text[0] <= '9';
+    is_number = is_digit && *end == '\0';
   } else if (value.is_integer()) {
     is_number = value.as_int() >= 0;
     if (is_number) number = value.as_uint();

@@ -7,6 +7,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "railcni/error.h"
+#include "railcni/ipoib.h"
+
 using namespace railcni;
 namespace fs = std::filesystem;
 
@@ -95,6 +98,66 @@ TEST_CASE("a VF's number is that of the PF's link to it") {
   fs::rename(fake.device("0000:3b:00.4"), fake.root / "old");
   fs::create_directory(fake.device("0000:3b:00.4"));
   CHECK(sysfs.find_function("0000:3b:00.4")->identity != identity);
+}
+
+TEST_CASE("RDMA devices are found on PCI functions and on auxiliary devices") {
+  const FakeSysfs fake;
+  const fs::path vf = fake.device("0000:3b:00.2");
+  const fs::path subfunction = fake.root / "bus/auxiliary/devices/mlx5_core.sf.4";
+  fs::create_directories(vf / "infiniband/mlx5_2");
+  fs::create_directories(subfunction / "infiniband/mlx5_9");
+  const Sysfs sysfs(fake.root);
+  using Names = std::vector<std::string>;
+  CHECK(sysfs.rdma_devices("0000:3b:00.2") == Names{"mlx5_2"});
+  CHECK(sysfs.rdma_devices("mlx5_core.sf.4") == Names{"mlx5_9"});
+  CHECK(sysfs.rdma_devices("mlx5_core.sf.5").empty());
+  // The character device is seen from every namespace, and tells the device that it is on.
+  CHECK(sysfs.uverbs("0000:3b:00.2").empty());
+  fs::create_directories(fake.root / "class/infiniband_verbs/uverbs1");
+  fs::create_directory_symlink(vf, fake.root / "class/infiniband_verbs/uverbs1/device");
+  CHECK(sysfs.uverbs("0000:3b:00.2") == "uverbs1");
+  CHECK(sysfs.uverbs("mlx5_core.sf.4").empty());
+}
+
+TEST_CASE("the pkeys of the port that an interface is on") {
+  FakeSysfs fake;
+  fake.interface("0000:3b:00.2", "ib2", 7, "");
+  fs::create_directories(fake.device("0000:3b:00.2") / "infiniband/mlx5_2");
+  for (const char* port : {"1", "2"}) {
+    const fs::path table = fake.root / "class/infiniband/mlx5_2/ports" / port / "pkeys";
+    fs::create_directories(table);
+    std::ofstream(table / "0") << "0xffff\n";
+    std::ofstream(table / "1") << (*port == '1' ? "0x8001\n" : "0x0000\n");
+  }
+  const Sysfs sysfs(fake.root);
+  CHECK(sysfs.pkeys("0000:3b:00.2", "ib2") == std::vector<uint16_t>{0xffff, 0x8001});
+  std::ofstream(fake.root / "class/net/ib2/dev_port") << "1\n";
+  CHECK(sysfs.pkeys("0000:3b:00.2", "ib2") == std::vector<uint16_t>{0xffff, 0});
+  CHECK(sysfs.pkeys("0000:3b:00.3", "ib2").empty());
+  // In the partition, with or without full membership; or not, and then it is said what there is.
+  std::ofstream(fake.root / "class/net/ib2/dev_port") << "0\n";
+  CHECK_NOTHROW(require_pkey(sysfs, "0000:3b:00.2", "ib2", 1));
+  CHECK_NOTHROW(require_pkey(sysfs, "0000:3b:00.2", "ib2", 0x8001));
+  try {
+    require_pkey(sysfs, "0000:3b:00.2", "ib2", 5);
+    FAIL("a partition that the port is not in");
+  } catch (const Error& error) {
+    CHECK(error.code() == Code::kTryAgainLater);
+    CHECK_THAT(error.msg(), Catch::Contains("0x8005") && Catch::Contains("0xffff, 0x8001") &&
+                                Catch::Contains("full with 2 pkeys"));
+  }
+}
+
+TEST_CASE("partition keys are read as iproute2 reads them") {
+  CHECK(parse_pkey(Json("0x8001"), "pkey") == 1);
+  CHECK(parse_pkey(Json("0x1"), "pkey") == 1);
+  CHECK(parse_pkey(Json("1000"), "pkey") == 1000);
+  CHECK(parse_pkey(Json(1000), "pkey") == 1000);
+  for (const Json& bad : {Json("0"), Json("0x8000"), Json("0x10000"), Json("-1"), Json(""),
+                          Json("0x"), Json("1 "), Json(nullptr), Json(-1), Json(70000)}) {
+    INFO(bad.dump());
+    CHECK_THROWS_AS(parse_pkey(bad, "pkey"), Error);
+  }
 }
 
 TEST_CASE("PCI addresses") {

@@ -61,6 +61,19 @@ TEST_CASE("two ib-sriov Pods have their own RDMA device alone, and reach each ot
   world.check(first, first_container);
   world.check(second, second_container);
 
+  // The host's devices, and those of the Pods with their owners.
+  const Json devices = cli_json(world.dir, {"rdma", "list"});
+  CHECK(devices.as_array().size() == host_devices.size());
+  const Json in_pod = cli_json(world.dir, {"rdma", "list", "--netns", one.path()});
+  REQUIRE(in_pod.as_array().size() == 1);
+  const Json& row = in_pod.as_array().at(0);
+  CHECK(row.at("device") == first_rdma.c_str());
+  CHECK(row.at("state") == "ACTIVE");
+  CHECK(row.at("linkLayer") == "InfiniBand");
+  CHECK(row.at("gids").as_array().at(0).at("gid") == "fe80::200:0:0:2a");
+  CHECK(row.at("owner").at("containerID") == "first");
+  CHECK(std::ranges::count(devices.as_array(), row) == 1);
+
   world.del(first, first_container);
   world.del(second, second_container);
   world.require_nothing_left();
