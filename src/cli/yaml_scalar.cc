@@ -1,7 +1,9 @@
 #include "src/cli/yaml_scalar.h"
 
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <string>
 
@@ -61,11 +63,9 @@ bool is_float(std::string_view text) {
 }
 
 Json resolve_float(std::string_view text) {
-  const std::string_view unsigned_text = text.starts_with('+') ? text.substr(1) : text;
-  double number = 0;
-  const auto result =
-      std::from_chars(unsigned_text.data(), unsigned_text.data() + unsigned_text.size(), number);
-  if (result.ec != std::errc()) {
+  errno = 0;
+  const double number = strtod(std::string(text).c_str(), nullptr);
+  if (errno == ERANGE) {
     throw Error(Code::kDecodingFailure,
                 "number " + std::string(text.substr(0, 40)) + " is out of range");
   }

@@ -3,6 +3,8 @@
 #include <simdjson.h>
 
 #include <charconv>
+#include <cstdio>
+#include <cstdlib>
 #include <limits>
 
 #include "railcni/error.h"
@@ -108,6 +110,17 @@ void write_string(std::string& out, std::string_view text) {
     }
   }
   out += '"';
+}
+
+// The shortest text that is read as the same number. std::to_chars() would do it, with 150 KB of
+// tables.
+void write_number(std::string& out, double number) {
+  char buffer[32];
+  for (int digits = 15; digits <= 17; ++digits) {
+    snprintf(buffer, sizeof buffer, "%.*g", digits, number);
+    if (strtod(buffer, nullptr) == number) break;
+  }
+  out += buffer;
 }
 
 template <typename Number>
