@@ -25,6 +25,7 @@ struct LinkInfo {
   std::string name;
   std::string kind;  // IFLA_INFO_KIND: "macvlan", "vlan", ...; empty for hardware
   HwAddress address;
+  HwAddress broadcast;
   uint32_t mtu = 0;
   uint32_t flags = 0;                // IFF_* of <linux/if.h>
   int parent = 0;                    // IFLA_LINK: the index of the link under this one, or 0

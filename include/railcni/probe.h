@@ -57,7 +57,7 @@ class Prober {
 
   // Tells the neighbours once that the addresses are at this link: gratuitous ARP requests and
   // unsolicited neighbour advertisements. Waits for nothing; what cannot be sent is only logged. On
-  // a link whose address has not 6 bytes it does nothing (the kernel announces by arp_notify and
+  // a link that is neither Ethernet nor IPoIB it does nothing (the kernel announces by arp_notify and
   // ndisc_notify).
   void announce(const std::vector<IpAddress>& addresses);
 

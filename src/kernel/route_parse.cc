@@ -71,6 +71,11 @@ LinkInfo parse_link(const nlmsghdr* header) {
         link.address.assign(bytes, bytes + nla_len(attribute));
         break;
       }
+      case IFLA_BROADCAST: {
+        const auto* bytes = static_cast<const uint8_t*>(nla_data(attribute));
+        link.broadcast.assign(bytes, bytes + nla_len(attribute));
+        break;
+      }
       case IFLA_MTU:
         link.mtu = number<uint32_t>(attribute);
         break;

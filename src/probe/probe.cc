@@ -8,8 +8,10 @@
 
 #include "railcni/error.h"
 #include "railcni/log.h"
+#include "railcni/netdev_state.h"
 #include "src/probe/arp.h"
 #include "src/probe/exchange.h"
+#include "src/probe/ipoib.h"
 #include "src/probe/ndp.h"
 #include "src/probe/neighbour.h"
 
@@ -199,9 +201,11 @@ std::vector<IpAddress> Prober::find_silent_gateways(const std::vector<IpAddress>
 }
 
 void Prober::announce(const std::vector<IpAddress>& addresses) {
-  if (addresses.empty() || !is_mac(link_.address)) return;
-  const MacAddress mac = to_mac(link_.address);
+  if (addresses.empty()) return;
   try {
+    if (is_ipoib(link_.address)) announce_on_ipoib(link_, unique(addresses));
+    if (!is_mac(link_.address)) return;
+    const MacAddress mac = to_mac(link_.address);
     for (const IpAddress& address : unique(addresses)) {
       if (!socket().send(address.family == Family::kV4 ? arp_announcement(mac, address)
                                                        : unsolicited_advertisement(mac, address))) {

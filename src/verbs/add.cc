@@ -10,6 +10,7 @@
 #include "railcni/addressing.h"
 #include "railcni/error.h"
 #include "railcni/log.h"
+#include "railcni/netdev_state.h"
 #include "railcni/probe.h"
 #include "railcni/routing.h"
 #include "src/verbs/delegated_ipam.h"
@@ -517,7 +518,10 @@ void Add::probe_gateways(const LinkInfo& link) {
   // The kernel announces by arp_notify and ndisc_notify when a link comes up. One that was up
   // before its addresses came, or had no carrier then, has to be announced here.
   const bool probed = enabled && config.detect_ip_conflict;
-  if (plan_.carrier_comes_late) await_carrier(link, kCarrierBeforeAnnouncing);
+  // Without a carrier an IPoIB link sends nothing, and what neighbours know of an address is a
+  // queue pair that is gone.
+  const bool must_announce = is_ipoib(link.address);
+  await_carrier(link, must_announce ? kCarrierBeforeProbes : kCarrierBeforeAnnouncing);
   if (probed || plan_.carrier_comes_late) {
     pod_netns_->run([&] { prober_->announce(sources); });
   }

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "src/probe/arp.h"
+#include "src/probe/ipoib.h"
 #include "src/probe/ndp.h"
 
 using namespace railcni;
@@ -233,6 +234,20 @@ TEST_CASE("probe frames: NDP that RFC 4861 tells to discard is nothing") {
     CHECK_FALSE(with(79, 255));
     CHECK(with(78, 200));  // an unknown option is skipped
   }
+}
+
+TEST_CASE("probe frames: announcements on IPoIB have addresses of 20 bytes") {
+  const HwAddress mac =
+      *parse_hw_address("80:00:01:06:fe:80:00:00:00:00:00:00:02:72:61:69:6c:01:00:00");
+  // RFC 826 with hardware type 32 (RFC 4391, 9.1.1).
+  CHECK(ipoib_arp_announcement(mac, ip("10.9.0.2")) ==
+        hex("00 20 08 00 14 04 00 01"
+            "80 00 01 06 fe 80 00 00 00 00 00 00 02 72 61 69 6c 01 00 00 0a 09 00 02"
+            "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 0a 09 00 02"));
+  // The option is padded before the address (RFC 4391, 9.3).
+  CHECK(ipoib_advertisement(mac, ip("fd09::2")) ==
+        hex("88 00 00 00 20 00 00 00 fd 09 00 00 00 00 00 00 00 00 00 00 00 00 00 02 02 03 00 00"
+            "80 00 01 06 fe 80 00 00 00 00 00 00 02 72 61 69 6c 01 00 00"));
 }
 
 TEST_CASE("probe frames: options and addresses of NDP that do not fit together") {

@@ -36,9 +36,11 @@ void add_and_delete(RdmaWorld& world, Runtime& runtime, const Json& list,
   INFO(add.describe());
   REQUIRE(add.ok());
   look(add.json);
-  const Call check = runtime.check(list, container);
-  INFO(check.describe());
-  CHECK(check.ok());
+  if (list.at("cniVersion") != "0.3.1") {  // which has no CHECK
+    const Call check = runtime.check(list, container);
+    INFO(check.describe());
+    CHECK(check.ok());
+  }
   const Call del = runtime.del(list, container);
   INFO(del.describe());
   CHECK(del.ok());
@@ -75,7 +77,6 @@ TEST_CASE("dropin: a NAD of ib-sriov-cni that ib-kubernetes manages", "[infiniba
   world.require_nothing_left();
   config["args"] = Json::parse(R"({"cni": {"guid": "02:00:00:00:00:00:00:61",
       "mellanox.infiniband.app": "configured", "pkey": "0x7fff"}})");
-  // 0.3.1 has no CHECK.
   const Json list = with_device(make_conflist("0.4.0", "ib", {config}), world.near[0]);
   add_and_delete(world, runtime, list, container, [&](const Json& result) {
     CHECK(guid_of("net1", pod.path()) == "02:00:00:00:00:00:00:61");

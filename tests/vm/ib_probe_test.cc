@@ -88,24 +88,41 @@ TEST_CASE("neighbours learn of an address' new queue pair at once", "[infiniband
   RdmaWorld world;
   Pod one("one");
   Pod two("two");
-  const Container first = with_address({.id = "first", .netns = one.path()}, "172.16.11.30");
-  const Container second = with_address({.id = "second", .netns = two.path()}, "172.16.11.31");
-  const Json near = with_coordinator(world.ib_list(world.near[0]), "{}");
-  const Json far = with_coordinator(world.ib_list(world.far[0]), "{}");
+  const auto dual = [&](const std::string& vf) {
+    Json list = with_coordinator(world.ib_list(vf), "{}");
+    Json& plugin = list["plugins"].as_array().at(0);
+    plugin["ibsriov"] = Json::object();
+    plugin["ipam"] = Json::parse(R"({"pools": [
+        {"name": "four", "subnet": "10.9.0.0/24", "ips": ["10.9.0.10-10.9.0.20"]},
+        {"name": "six", "subnet": "fd09::/64", "ips": ["fd09::10-fd09::20"]}]})");
+    return list;
+  };
+  const auto asking = [](const char* id, const Pod& pod, const char* v4, const char* v6) {
+    Container container{.id = id, .netns = pod.path()};
+    container.capabilities = Json::object({{"ips", Json::array({v4, v6})}});
+    return container;
+  };
+  const Container first = asking("first", one, "10.9.0.10", "fd09::10");
+  const Container second = asking("second", two, "10.9.0.11", "fd09::11");
+  const Json near = dual(world.near[0]);
+  const Json far = dual(world.far[0]);
   world.add(near, first);
   world.add(far, second);
-  REQUIRE(reaches("172.16.11.30", two));
+  REQUIRE(reaches("10.9.0.10", two));
+  REQUIRE(reaches("fd09::10", two));
   const std::string before = link_of("net1", one.path()).at("address").as_string();
   world.del(near, first);
   world.add(near, first);
   const std::string now = link_of("net1", one.path()).at("address").as_string();
   CHECK(now != before);
-  const auto known = [&] {
-    const Json neighbours = ip_json("neigh show 172.16.11.30", two.path());
-    return neighbours.as_array().at(0).at("lladdr").as_string();
-  };
-  CHECK(eventually([&] { return known() == now; }));
-  CHECK(can_ping("172.16.11.30", two.path()));
+  for (const char* address : {"10.9.0.10", "fd09::10"}) {
+    INFO(address);
+    CHECK(eventually([&] {
+      const Json neighbours = ip_json(std::string("neigh show ") + address, two.path());
+      return neighbours.as_array().at(0).at("lladdr") == now.c_str();
+    }));
+    CHECK(can_ping(address, two.path()));
+  }
   world.del(near, first);
   world.del(far, second);
   world.require_nothing_left();
