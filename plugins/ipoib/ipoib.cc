@@ -62,8 +62,8 @@ void Ipoib::configure(const NetworkConfig& config) {
     pkey_ = parse_pkey(*pkey, reader.full_name("pkey"));
   }
   const std::string mode = reader.string("mode").value_or("");
-  for (uint16_t i = 0; i < std::size(kModes); ++i) {
-    if (mode == kModes[i]) mode_ = i;
+  for (size_t i = 0; i < std::size(kModes); ++i) {
+    if (mode == kModes[i]) mode_ = static_cast<uint16_t>(i);
   }
   if (!mode.empty() && !mode_) {
     throw Error(Code::kInvalidConfig,

@@ -298,12 +298,16 @@ const Json* Json::find(std::string_view key) const {
   return nullptr;
 }
 
-const Json& Json::at(std::string_view key) const {
+const Json& Json::at(std::string_view key) const& {
   const Json* value = find(key);
   if (value == nullptr) {
     throw Error(Code::kDecodingFailure, "member \"" + std::string(key) + "\" is missing");
   }
   return *value;
+}
+
+Json Json::at(std::string_view key) && {
+  return std::move(const_cast<Json&>(std::as_const(*this).at(key)));
 }
 
 Json& Json::operator[](std::string_view key) {

@@ -193,6 +193,47 @@ TEST_CASE("dropin: macvlan with addresses and routes is the original's") {
   CHECK(ours.del(list, here).ok());
 }
 
+TEST_CASE("dropin: macvlan with host-local, the very same configuration to both") {
+  enter_sandbox();
+  const Names names;
+  Rail rail("rail0");
+  // Debian's host-local for both, or each with its own.
+  const bool both = GENERATE(true, false);
+  Runtime debian = names.debian;
+  Runtime ours = names.ours;
+  if (!both) {
+    REQUIRE(run({.argv = {railcni_binary(), "install", "--to", names.folder, "--as", "host-local"}})
+                .ok());
+  }
+  Json results[2];
+  for (const int who : {0, 1}) {
+    const Pod pod;
+    const std::string folder = make_folder("host-local");
+    const Json config = Json::parse(R"({"type": "macvlan", "master": "rail0",
+        "mac": "02:00:00:00:00:07", "capabilities": {"mac": true}, "ipam": {"type": "host-local",
+        "dataDir": ")" + folder + R"(", "ranges": [[{"subnet": "10.9.0.0/24"}],
+        [{"subnet": "fd09::/64"}]], "routes": [{"dst": "0.0.0.0/0"}, {"dst": "fd00::/8",
+        "gw": "fd09::9"}]}})");
+    const Json list = make_conflist("1.0.0", "n", {config});
+    const Container container{.id = "c1", .netns = pod.path()};
+    Runtime& runtime = who == 0 ? debian : ours;
+    const Call add = runtime.add(list, container);
+    INFO(add.describe());
+    REQUIRE(add.ok());
+    results[who] = add.json;
+    results[who]["interfaces"].as_array().at(0)["sandbox"] = "";
+    results[who]["addresses"] = Json::strings(addresses_of("net1", pod.path()));
+    results[who]["main"] = Json::strings(routes("net1", pod.path()));
+    CHECK(runtime.check(list, container).ok());
+    const Call del = runtime.del(list, container);
+    INFO(del.describe());
+    CHECK(del.ok());
+  }
+  // The gateway that the original leaves to be guessed.
+  results[0]["routes"].as_array().at(0)["gw"] = "10.9.0.1";
+  CHECK(results[1].dump() == results[0].dump());
+}
+
 TEST_CASE("dropin: macvlan refuses what the original refuses, and names what it cannot do") {
   enter_sandbox();
   const Names names;
@@ -442,6 +483,12 @@ TEST_CASE("dropin: bridge, railcni, tuning and sbr in one list") {
   const Json sbr = Json::object({{"type", "sbr"}, {"dataDir", dir}});
   Json first = bridge("br7", "10.7.0.0/24");
   first["ipam"].erase("routes");
+  const bool own_addresses = GENERATE(true, false);
+  if (own_addresses) {
+    first["ipam"] = Json::parse(R"({"type": "railcni", "pools": [{"name": "p",
+        "subnet": "10.7.0.0/24", "gateway": "10.7.0.1", "ips": ["10.7.0.20-10.7.0.30"]}]})");
+    first["ipam"]["dataDir"] = dir;
+  }
   const Json list = make_conflist("1.0.0", "four", {first, own, tuning, sbr});
   Runtime ours = names.ours;
   const Container net1 = cluster.rail(1);

@@ -74,6 +74,13 @@ TEST_CASE("a reader names key, value and what would be right") {
   CHECK_THROWS_WITH(ObjectReader(Json(1), "ipam"), "ipam must be an object, not number");
 }
 
+TEST_CASE("what is taken out of a temporary outlives it") {
+  const auto parse = [] { return Json::parse(R"({"a":{"list":["a long enough string", 2]}})"); };
+  std::string text;
+  for (const Json& item : parse().at("a").at("list").as_array()) text += item.dump();
+  CHECK(text == "\"a long enough string\"2");
+}
+
 TEST_CASE("a far-off word is no suggestion") {
   CHECK(nearest_word("masters", {"master", "mtu"}) == "master");
   CHECK(nearest_word("MASTER", {"master"}) == "master");

@@ -12,8 +12,8 @@ using Names = std::vector<std::string>;
 
 std::string install_names() {
   const std::string folder = make_folder("names");
-  const Outcome outcome = run(
-      {.argv = {railcni_binary(), "install", "--to", folder, "--as", "sriov,ib-sriov,ipoib,rdma"}});
+  const Outcome outcome = run({.argv = {railcni_binary(), "install", "--to", folder, "--as",
+                                        "sriov,ib-sriov,ipoib,rdma,sbr"}});
   INFO(outcome.describe());
   REQUIRE(outcome.ok());
   return folder;
@@ -195,4 +195,39 @@ TEST_CASE("as another plugin's IPAM, railcni finds the master of its deviceID", 
   CHECK_FALSE(world.runtime.add(other, container).ok());
   CHECK(leased(world.dir).empty());
   ip("addr del 172.16.11.250/16 dev rail1");
+}
+
+TEST_CASE("dropin: bridge with railcni's addresses, railcni with RDMA, tuning and sbr", "[roce]") {
+  RdmaWorld world;
+  Runtime runtime(install_names() + ":/usr/lib/cni");
+  const Pod pod;
+  ip("link add eth0 type dummy", pod.path());
+  ip("addr add 10.244.0.5/24 dev eth0", pod.path());
+  ip("link set eth0 up", pod.path());
+  ip("route add default via 10.244.0.1", pod.path());
+  const Container container{.id = "four", .netns = pod.path()};
+  // The bridge plugin leaves its bridge standing.
+  ip("link add br7 address 02:00:00:00:07:07 type bridge");
+  ip("link set br7 up");
+  world.before = machine_snapshot();
+  Json bridge = Json::object({{"type", "bridge"}, {"bridge", "br7"}});
+  bridge["ipam"] = Json::parse(R"({"type": "railcni", "ippools": {"ipv4": ["gpu1-net11"]}})");
+  bridge["ipam"]["dataDir"] = world.dir;
+  const Json own = Json::object({{"type", "railcni"},
+                                 {"dataDir", world.dir},
+                                 {"rdmaIsolation", true},
+                                 {"deviceID", world.near[0]}});
+  const Json tuning =
+      Json::parse(R"({"type": "tuning", "sysctl": {"net.ipv4.conf.net1.log_martians": "1"}})");
+  const Json sbr = Json::object({{"type", "sbr"}, {"dataDir", world.dir}});
+  const Json list = make_conflist("1.0.0", "four", {bridge, own, tuning, sbr});
+  // Debian's plugins do not speak 1.1.0, which GC came with: ours get it.
+  const Json ours = make_conflist("1.1.0", "four", {own, sbr});
+  add_and_delete(world, runtime, list, container, [&](const Json&) {
+    CHECK(rdma_devices(pod.path()).size() == 1);
+    CHECK(ip_json("rule show", pod.path()).dump().find("172.16.11.1") != std::string::npos);
+    REQUIRE(runtime.gc(ours, {container}).ok());
+    CHECK(rdma_devices(pod.path()).size() == 1);
+  });
+  ip("link del br7");
 }

@@ -67,7 +67,8 @@ bool reaches(const Node& from, const Node& to) {
 }
 
 bool is_up(const std::string& ifname) {
-  for (const Json& flag : link_of(ifname).at("flags").as_array()) {
+  const Json link = link_of(ifname);
+  for (const Json& flag : link.at("flags").as_array()) {
     if (flag == Json("UP")) return true;
   }
   return false;
