@@ -98,20 +98,24 @@ Json Results::to_json() const {
 
 Json report(const Results& results, const std::vector<Comparison>& comparisons) {
   Json rows = Json::array();
-  printf("\n%-52s %18s %18s %14s  %s\n", "case: median (p95)", "railcni", "against", "ratio (p95)",
-         "target");
+  printf("\n%-52s %18s %18s %19s  %s\n", "case: median (p95)", "railcni", "against",
+         "ratio (p95, best)", "target");
   for (const Comparison& comparison : comparisons) {
     if (!results.has(comparison.ours)) continue;
     if (!comparison.theirs.empty() && !results.has(comparison.theirs)) continue;
     const Row median = evaluate(results, comparison, 0.5);
     const Row p95 = evaluate(results, comparison, 0.95);
+    // On a busy machine the quickest rounds are the ones that nobody disturbed.
+    const Row best = evaluate(results, comparison, 0);
+    const std::string ratios =
+        number(median.ratio) + " (" + number(p95.ratio) + ", " + number(best.ratio) + ")";
     const auto both = [](double a, double b) { return number(a) + " (" + number(b) + ")"; };
     const std::string target = target_text(comparison);
     const bool alone = comparison.theirs.empty();
-    printf("%-52s %18s %18s %14s  %s%s\n", comparison.title.c_str(),
+    printf("%-52s %18s %18s %19s  %s%s\n", comparison.title.c_str(),
            (both(median.ours, p95.ours) + " " + unit_of(comparison.metric)).c_str(),
-           alone ? "" : both(median.theirs, p95.theirs).c_str(),
-           alone ? "" : both(median.ratio, p95.ratio).c_str(), target.c_str(),
+           alone ? "" : both(median.theirs, p95.theirs).c_str(), alone ? "" : ratios.c_str(),
+           target.c_str(),
            target.empty() ? ""
            : median.holds ? ": yes"
                           : ": NO");
@@ -126,6 +130,7 @@ Json report(const Results& results, const std::vector<Comparison>& comparisons) 
       row["against_p95"] = rounded(p95.theirs);
       row["ratio"] = rounded(median.ratio);
       row["ratio_p95"] = rounded(p95.ratio);
+      row["ratio_best"] = rounded(best.ratio);
     }
     if (!target.empty()) {
       row["target"] = target;

@@ -1,6 +1,5 @@
 #include "tests/bench/scenarios.h"
 
-#include <chrono>
 #include <stdexcept>
 
 #include "tests/bench/fill.h"
@@ -13,15 +12,6 @@ namespace {
 using Steps = std::vector<std::function<void()>>;
 
 constexpr int kParallel = 64;
-// After a DEL the kernel goes on in the background (the links' watchers, IPv6, RCU), partly under
-// the lock that the next ADD needs. What the last contestant left must not count for the next one.
-// The wait is a busy one: a processor that has slept starts everybody slowly.
-void rest() {
-  constexpr std::chrono::milliseconds kRest{10};
-  const auto end = std::chrono::steady_clock::now() + kRest;
-  while (std::chrono::steady_clock::now() < end) {
-  }
-}
 constexpr const char* kVersion = "1.0.0";  // the newest that Debian 12's plugins speak
 
 std::string reference(const std::string& name) { return std::string(kReference) + "/" + name; }
@@ -84,7 +74,6 @@ std::function<void()> add_and_del(World& world, Results& results, const std::str
                                   const std::vector<Plugin>& chain) {
   return [&world, &results, who, chain] {
     const std::string container = world.new_container();
-    rest();
     const auto [sample, result] = world.add(chain, container);
     results.record(who + " ADD", sample);
     results.record(who + " DEL", world.del(chain, container, result));
@@ -101,7 +90,6 @@ Steps macvlan_steps(World& world, Results& results) {
     const Program add{{world.floor(), "add", "rail0", world.pod(), "net1", "10.77.200.1", "16",
                        "10.77.0.0", "10.77.0.1", "101"}};
     const Program del{{world.floor(), "del", world.pod(), "net1", "10.77.200.1", "101"}};
-    rest();
     results.record("floor ADD", world.launcher().run(add));
     results.record("floor DEL", world.launcher().run(del));
   };
@@ -138,7 +126,6 @@ Steps version_steps(World& world, Results& results) {
     const Program program = world.call("VERSION", {path, Json::object({{"cniVersion", kVersion}})},
                                        world.new_container());
     return [&world, &results, who, program] {
-      rest();
       results.record(who + " VERSION", world.launcher().run(program));
     };
   };
@@ -186,7 +173,6 @@ Steps parallel_steps(World& world, Results& results) {
         adds.push_back(world.call("ADD", plugin, container));
         dels.push_back(world.call("DEL", plugin, container));
       }
-      rest();
       results.record(who + " parallel ADDs", world.launcher().run(adds));
       results.record(who + " parallel DELs", world.launcher().run(dels));
     };
