@@ -32,6 +32,8 @@ rule 'the protocol knows no backend and no kernel' \
   '#include "(plugins/|railcni/(backend|netlink|netns|store|ipam)\.h)' src/cni
 rule 'a translation knows no backend, kernel or store' \
   '#include "(plugins/|railcni/(backend|netlink|netns|store|ipam)\.h)' src/dropin
+rule 'the standard streams are not made outside of the command line' \
+  '(<iostream>|std::(cout|cerr|clog|cin))' src plugins ipam include ':!src/cli'
 rule 'nothing shells out' '[^a-z_](system|popen)\(' 'src' 'plugins' 'ipam'
 
 git ls-files 'src/*.cc' 'plugins/*.cc' 'ipam/*.cc' | xargs -P 2 -n 4 clang-tidy -quiet -p "$build" ||

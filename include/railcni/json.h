@@ -45,6 +45,10 @@ class Json {
   // trailing text and nesting beyond kMaxDepth included.
   static Json parse(std::string_view text);
 
+  // Throws when parse() would not read this back, or only just (nesting of kMaxDepth). Of a text
+  // that dump() wrote there is no need to make the values again.
+  static void check(std::string_view text);
+
   // Writes the value; what is not UTF-8 in a string becomes U+FFFD. With `indent` > 0 over several
   // lines, indented by that many spaces.
   std::string dump(int indent = 0) const;

@@ -94,6 +94,8 @@ class NetlinkMessage {
   const nlmsghdr* header() const;
 
  private:
+  void make_room(size_t size);
+
   struct Free {
     void operator()(nl_msg* msg) const;
   };

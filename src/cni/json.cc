@@ -82,7 +82,13 @@ void write_string(std::string& out, std::string_view text) {
   }
   static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
-  for (const char c : text) {
+  // What needs no escape, which is mostly all of it, is written at once.
+  size_t written = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text, written, i - written);
+    written = i + 1;
     switch (c) {
       case '"':
         out += "\\\"";
@@ -100,15 +106,12 @@ void write_string(std::string& out, std::string_view text) {
         out += "\\t";
         break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += "\\u00";
-          out += kHex[(c >> 4) & 0xf];
-          out += kHex[c & 0xf];
-        } else {
-          out += c;
-        }
+        out += "\\u00";
+        out += kHex[(c >> 4) & 0xf];
+        out += kHex[c & 0xf];
     }
   }
+  out.append(text, written);
   out += '"';
 }
 
@@ -218,6 +221,18 @@ Json Json::parse(std::string_view text) {
                 std::string("not a JSON document: ") + simdjson::error_message(error));
   }
   return convert(root, 1);
+}
+
+void Json::check(std::string_view text) {
+  simdjson::dom::parser parser;
+  // An innermost object or array without members does not count here.
+  simdjson::error_code error = parser.allocate(std::max<size_t>(text.size(), 1), kMaxDepth);
+  if (!error) {
+    error = parser.parse(reinterpret_cast<const uint8_t*>(text.data()), text.size()).error();
+  }
+  if (!error) return;
+  throw Error(Code::kDecodingFailure,
+              std::string("not a JSON document: ") + simdjson::error_message(error));
 }
 
 std::string Json::dump(int indent) const {

@@ -117,7 +117,7 @@ Request read_environment() {
 
 std::string read_stdin() {
   std::string text;
-  char buffer[16384];
+  char buffer[4096];  // a page: what a configuration mostly fits
   for (;;) {
     const ssize_t count = ::read(STDIN_FILENO, buffer, sizeof buffer);
     if (count < 0 && errno == EINTR) continue;

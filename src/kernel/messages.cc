@@ -8,6 +8,8 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <new>
 
 #include "railcni/error.h"
@@ -18,7 +20,18 @@ namespace {
 
 uint8_t af_of(Family family) { return family == Family::kV4 ? AF_INET : AF_INET6; }
 
-// A message has one page (nlmsg_alloc() of libnl), many times what any of ours needs.
+// What most messages fit; a longer one grows (make_room()). libnl's own choice is a page, cleared
+// for each message: that was a tenth of all instructions of an ADD.
+constexpr size_t kMessageSize = 512;
+
+nl_msg* alloc_message(uint16_t type, uint16_t flags) {
+  nl_msg* const msg = nlmsg_alloc_size(kMessageSize);
+  if (msg == nullptr) throw std::bad_alloc();
+  nlmsg_hdr(msg)->nlmsg_type = type;
+  nlmsg_hdr(msg)->nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags);
+  return msg;
+}
+
 void must_fit(int error) {
   if (error < 0) throw Error(Code::kKernel, "a netlink message is too long");
 }
@@ -29,17 +42,25 @@ void NetlinkMessage::Free::operator()(nl_msg* msg) const { nlmsg_free(msg); }
 
 NetlinkMessage::NetlinkMessage(uint16_t type, uint16_t flags, const void* header,
                                size_t header_size)
-    : msg_(nlmsg_alloc_simple(type, NLM_F_REQUEST | NLM_F_ACK | flags)) {
-  if (!msg_) throw std::bad_alloc();
+    : msg_(alloc_message(type, flags)) {
   must_fit(nlmsg_append(msg_.get(), const_cast<void*>(header), header_size, NLMSG_ALIGNTO));
 }
 
+// For an attribute with `size` bytes of data.
+void NetlinkMessage::make_room(size_t size) {
+  const size_t needed = NLMSG_ALIGN(header()->nlmsg_len) + NLA_HDRLEN + NLMSG_ALIGN(size);
+  const size_t have = nlmsg_get_max_size(msg_.get());
+  if (needed > have) must_fit(nlmsg_expand(msg_.get(), std::max(needed, 2 * have)));
+}
+
 NetlinkMessage& NetlinkMessage::append(const void* data, size_t size) {
+  make_room(size);
   must_fit(nlmsg_append(msg_.get(), const_cast<void*>(data), size, NLMSG_ALIGNTO));
   return *this;
 }
 
 NetlinkMessage& NetlinkMessage::put(int attribute, const void* data, size_t size) {
+  make_room(size);
   must_fit(nla_put(msg_.get(), attribute, static_cast<int>(size), data));
   return *this;
 }
@@ -66,10 +87,15 @@ NetlinkMessage& NetlinkMessage::put_address(int attribute, const IpAddress& addr
 
 NetlinkMessage& NetlinkMessage::nest(int attribute,
                                      const std::function<void(NetlinkMessage&)>& fill) {
-  nlattr* start = nla_nest_start(msg_.get(), attribute);
+  make_room(0);
+  const nlattr* const start = nla_nest_start(msg_.get(), attribute);
   if (start == nullptr) throw std::bad_alloc();
+  // By its place: a message that grows may move.
+  const ptrdiff_t place =
+      reinterpret_cast<const char*>(start) - reinterpret_cast<const char*>(header());
   fill(*this);
-  nla_nest_end(msg_.get(), start);
+  auto* const bytes = reinterpret_cast<char*>(nlmsg_hdr(msg_.get()));
+  nla_nest_end(msg_.get(), reinterpret_cast<nlattr*>(bytes + place));
   return *this;
 }
 

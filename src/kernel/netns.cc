@@ -20,15 +20,30 @@
 namespace railcni {
 namespace {
 
-// The cookie of the calling thread's namespace.
-uint64_t current_cookie() {
-  const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+// A socket knows the namespace it was made in: unlike /proc/self/ns/net this needs no /proc, which
+// a chroot may not have.
+Fd make_probe_socket() { return Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)); }
+
+// The cookie of the namespace that the socket was made in.
+uint64_t cookie_of(const Fd& socket) {
   uint64_t cookie = 0;
   socklen_t size = sizeof cookie;
   if (!socket || getsockopt(socket.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0) {
     return 0;
   }
   return cookie;
+}
+
+Fd namespace_of(const Fd& socket) {
+  if (!socket) throw_errno(Code::kIoFailure, "cannot make a socket", errno);
+  Fd fd(ioctl(socket.get(), SIOCGSKNS));
+  if (!fd) {
+    const int reason = errno;
+    fd = Fd(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+    if (!fd) throw_errno(Code::kIoFailure, "cannot open my own network namespace", reason);
+  }
+  fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
+  return fd;
 }
 
 NetnsId identify(int fd) {
@@ -84,7 +99,7 @@ Netns Netns::open(const std::string& path) {
 Netns Netns::enter_once(Fd fd) {
   Netns netns(std::move(fd), {});
   netns.id_ = identify(netns.fd());
-  netns.run([&netns] { netns.id_.cookie = current_cookie(); });
+  netns.run([&netns] { netns.id_.cookie = cookie_of(make_probe_socket()); });
   return netns;
 }
 
@@ -96,33 +111,24 @@ std::optional<Netns> Netns::open_if_exists(const std::string& path) {
 }
 
 Netns Netns::current() {
-  // A socket knows the namespace it was made in: unlike /proc/self/ns/net this needs no /proc,
-  // which a chroot may not have.
-  const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket) throw_errno(Code::kIoFailure, "cannot make a socket", errno);
-  Fd fd(ioctl(socket.get(), SIOCGSKNS));
-  if (!fd) {
-    const int reason = errno;
-    fd = Fd(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
-    if (!fd) throw_errno(Code::kIoFailure, "cannot open my own network namespace", reason);
-  }
-  fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
+  const Fd socket = make_probe_socket();
+  Fd fd = namespace_of(socket);
   NetnsId id = identify(fd.get());
-  id.cookie = current_cookie();
+  id.cookie = cookie_of(socket);
   return Netns(std::move(fd), id);
 }
 
 void Netns::run(const std::function<void()>& work) const {
-  const Netns home = current();
+  const Fd home = namespace_of(make_probe_socket());
   if (setns(fd_.get(), CLONE_NEWNET) != 0) {
     throw_errno(Code::kKernel, "cannot enter the container's network namespace", errno);
   }
   // Whatever happens inside, what follows must run at home: a process that cannot go back must not
   // go on.
   struct Return {
-    const Netns& home;
+    const Fd& home;
     ~Return() {
-      if (setns(home.fd(), CLONE_NEWNET) != 0) abort();
+      if (setns(home.get(), CLONE_NEWNET) != 0) abort();
     }
   } const back{home};
   work();

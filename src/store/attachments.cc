@@ -145,7 +145,7 @@ void put_attachment(Txn& txn, const Attachment& attachment) {
   const std::string record = attachment.to_json().dump();
   // What cannot be read back would be found by the DEL, when it is too late.
   try {
-    Attachment::from_json(Json::parse(record));
+    Json::check(record);
   } catch (const Error& error) {
     throw Error(Code::kInvalidConfig,
                 "attachment " + attachment.key.to_string() + " cannot be recorded: " + error.msg(),

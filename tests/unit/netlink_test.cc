@@ -147,3 +147,18 @@ TEST_CASE("an IPv6 address is added without duplicate address detection") {
   CHECK(address->address.to_string() == "fd00::2/64");
   CHECK((address->flags & IFA_F_NODAD) != 0);
 }
+
+TEST_CASE("a message grows, also inside of a nested attribute") {
+  const ifinfomsg header{};
+  NetlinkMessage message(RTM_NEWLINK, 0, &header, sizeof header);
+  const std::string name(1000, 'x');
+  message.nest(IFLA_PROP_LIST, [&name](NetlinkMessage& list) {
+    for (int i = 0; i < 20; ++i) list.put_string(IFLA_ALT_IFNAME, name);
+  });
+  const auto list = attribute(message, {IFLA_PROP_LIST});
+  REQUIRE(list);
+  CHECK(list->size() == 20 * NLA_ALIGN(NLA_HDRLEN + name.size() + 1));
+  const auto first = attribute(message, {IFLA_PROP_LIST, IFLA_ALT_IFNAME});
+  REQUIRE(first);
+  CHECK(std::string(first->begin(), first->end() - 1) == name);
+}

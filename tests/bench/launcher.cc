@@ -1,0 +1,176 @@
+// Starts programs as a runtime does and measures them. A program of its own, and a small one: a
+// process's peak RSS begins with that of the process that started it (exec keeps the larger one),
+// and what a start costs grows with the starter.
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+#include "tests/bench/launch_protocol.h"
+
+namespace railcni::bench {
+namespace {
+
+constexpr uint32_t kMostPrograms = 256;
+constexpr uint32_t kMostTexts = 64;
+constexpr unsigned kLimit = 60;         // seconds that a group may take
+constexpr uint64_t kRest = 10'000'000;  // nanoseconds
+constexpr size_t kMostOutput = 65536;   // a pipe's capacity (pipe(7))
+
+struct Program {
+  ProgramHeader header;
+  char* argv[kMostTexts];
+  char* env[kMostTexts];
+  char* text;  // argv, environment and stdin
+  pid_t pid;
+  int out;
+  ProgramResult result;
+};
+Program programs[kMostPrograms];
+uint32_t started = 0;  // of `programs`; the first ones may have ended
+char output[kMostOutput];
+
+[[noreturn]] void die(const char* what) {
+  perror(what);
+  exit(1);
+}
+
+// False at the end of the bench, which closes the pipe.
+bool read_all(int fd, void* data, size_t size) {
+  auto* at = static_cast<char*>(data);
+  while (size > 0) {
+    const ssize_t count = read(fd, at, size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) die("read");
+    if (count == 0) return false;
+    at += count;
+    size -= static_cast<size_t>(count);
+  }
+  return true;
+}
+
+void write_all(int fd, const void* data, size_t size) {
+  const auto* at = static_cast<const char*>(data);
+  while (size > 0) {
+    const ssize_t count = write(fd, at, size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) die("write");
+    at += count;
+    size -= static_cast<size_t>(count);
+  }
+}
+
+void read_program(Program& program) {
+  ProgramHeader& header = program.header;
+  if (!read_all(STDIN_FILENO, &header, sizeof header)) exit(1);
+  if (header.argc >= kMostTexts || header.envc >= kMostTexts) exit(1);
+  const size_t size = size_t{header.text_size} + header.stdin_size;
+  program.text = static_cast<char*>(malloc(size + 1));
+  if (program.text == nullptr || !read_all(STDIN_FILENO, program.text, size)) exit(1);
+  char* at = program.text;
+  for (uint32_t i = 0; i < header.argc; ++i, at += strlen(at) + 1) program.argv[i] = at;
+  for (uint32_t i = 0; i < header.envc; ++i, at += strlen(at) + 1) program.env[i] = at;
+  program.argv[header.argc] = nullptr;
+  program.env[header.envc] = nullptr;
+}
+
+void start(Program& program, int null) {
+  int in[2];
+  int out[2];
+  if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) die("pipe2");
+  write_all(in[1], program.text + program.header.text_size, program.header.stdin_size);
+  close(in[1]);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, null, STDERR_FILENO);
+  errno = posix_spawn(&program.pid, program.argv[0], &actions, nullptr, program.argv, program.env);
+  if (errno != 0) die(program.argv[0]);
+  posix_spawn_file_actions_destroy(&actions);
+  close(in[0]);
+  close(out[1]);
+  program.out = out[0];
+}
+
+void finish(Program& program) {
+  rusage usage{};
+  int status = 0;
+  while (wait4(program.pid, &status, 0, &usage) < 0) {
+    if (errno != EINTR) die("wait4");
+  }
+  const auto microseconds = [](const timeval& time) {
+    return static_cast<uint64_t>(time.tv_sec) * 1'000'000 + static_cast<uint64_t>(time.tv_usec);
+  };
+  program.pid = 0;
+  program.result.status = status;
+  program.result.cpu_us = microseconds(usage.ru_utime) + microseconds(usage.ru_stime);
+  program.result.peak_rss_kib = static_cast<uint64_t>(usage.ru_maxrss);
+  program.result.minor_faults = static_cast<uint64_t>(usage.ru_minflt);
+}
+
+uint64_t now() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
+}
+
+// A program that hangs is a failure, which its status tells the bench.
+void kill_all(int) {
+  for (uint32_t i = 0; i < started; ++i) {
+    if (programs[i].pid > 0) kill(programs[i].pid, SIGKILL);
+  }
+}
+
+// After a DEL the kernel goes on in the background (the links' watchers, IPv6, RCU), partly under
+// the lock that the next ADD needs. What the last contestant left must not count for the next one.
+// The wait is a busy one: a processor that has slept starts everybody slowly.
+void rest() {
+  const uint64_t end = now() + kRest;
+  while (now() < end) {
+  }
+}
+
+int serve() {
+  signal(SIGALRM, kill_all);
+  const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (null < 0) die("/dev/null");
+  GroupHeader group{};
+  while (read_all(STDIN_FILENO, &group, sizeof group)) {
+    if (group.programs > kMostPrograms) return 1;
+    for (uint32_t i = 0; i < group.programs; ++i) read_program(programs[i]);
+    alarm(kLimit);
+    rest();
+    const uint64_t begin = now();
+    for (started = 0; started < group.programs; ++started) start(programs[started], null);
+    for (uint32_t i = 0; i < group.programs; ++i) finish(programs[i]);
+    const GroupResult result{now() - begin};
+    alarm(0);
+    write_all(STDOUT_FILENO, &result, sizeof result);
+    for (uint32_t i = 0; i < group.programs; ++i) {
+      Program& program = programs[i];
+      // What a program wrote is in the pipe; one that wrote more has not ended.
+      const ssize_t count = read(program.out, output, sizeof output);
+      if (count < 0) die("read");
+      close(program.out);
+      program.result.stdout_size = static_cast<uint32_t>(count);
+      write_all(STDOUT_FILENO, &program.result, sizeof program.result);
+      write_all(STDOUT_FILENO, output, static_cast<size_t>(count));
+      free(program.text);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace railcni::bench
+
+int main() { return railcni::bench::serve(); }
