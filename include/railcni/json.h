@@ -80,8 +80,8 @@ class Json {
 
   // The member of that name, or nullptr when there is none or this is not an object.
   const Json* find(std::string_view key) const;
-  // The member of that name (moved out of a temporary); throws Error{kDecodingFailure} when there is
-  // none.
+  // The member of that name (moved out of a temporary); throws Error{kDecodingFailure} when there
+  // is none.
   const Json& at(std::string_view key) const&;
   Json at(std::string_view key) &&;
   // The member of that name, added as null when there is none. A null becomes an object.

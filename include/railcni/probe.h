@@ -57,8 +57,8 @@ class Prober {
 
   // Tells the neighbours once that the addresses are at this link: gratuitous ARP requests and
   // unsolicited neighbour advertisements. Waits for nothing; what cannot be sent is only logged. On
-  // a link that is neither Ethernet nor IPoIB it does nothing (the kernel announces by arp_notify and
-  // ndisc_notify).
+  // a link that is neither Ethernet nor IPoIB it does nothing (the kernel announces by arp_notify
+  // and ndisc_notify).
   void announce(const std::vector<IpAddress>& addresses);
 
  private:

@@ -34,8 +34,8 @@ RdmaConfig read_rdma_config(ObjectReader& reader, bool isolation_by_default);
 void check_rdma_config(const RdmaConfig& config, const std::string& path);
 
 // The one RDMA device on the PCI function or auxiliary device `device`, or else the one whose port
-// is `interface`, of the host (soft RoCE has no function). Either may be missing. Nothing when there
-// is none in the caller's namespace. Throws Error{kInvalidConfig} when there are several.
+// is `interface`, of the host (soft RoCE has no function). Either may be missing. Nothing when
+// there is none in the caller's namespace. Throws Error{kInvalidConfig} when there are several.
 std::optional<RdmaDevice> find_rdma_device(RdmaSocket& host, const Sysfs& sysfs,
                                            const std::string& device, const LinkInfo* interface);
 

@@ -28,8 +28,8 @@ struct RdmaWorld {
   Json add(const Json& list, const Container& container);
   void check(const Json& list, const Container& container);
   void del(const Json& list, const Container& container);
-  // Has the VF's IPoIB interface join its multicast group, and takes that for how it was before: the
-  // group's MTU stays with an interface that has joined once.
+  // Has the VF's IPoIB interface join its multicast group, and takes that for how it was before:
+  // the group's MTU stays with an interface that has joined once.
   void join_once(const std::string& vf);
   // Expects that nothing differs from before, and no lease is left.
   void require_nothing_left();
