@@ -5,13 +5,13 @@
 #include "railcni/error.h"
 #include "railcni/object_reader.h"
 #include "railcni/request.h"
+#include "src/cli/document_head.h"
 #include "src/cli/multus_spec.h"
 #include "src/cli/yaml.h"
 
 namespace railcni::cli {
 namespace {
 
-constexpr std::string_view kApiGroup = "spiderpool.spidernet.io/";
 // Of Spiderpool: another name for the NetworkAttachmentDefinition, and its cniVersion.
 constexpr std::string_view kNameAnnotation = "multus.spidernet.io/cr-name";
 constexpr std::string_view kVersionAnnotation = "multus.spidernet.io/cni-version";
@@ -23,10 +23,6 @@ constexpr std::string_view kResourceAnnotation = "k8s.v1.cni.cncf.io/resourceNam
 constexpr std::string_view kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 // check_attachment_key() knows why.
 constexpr size_t kLongestName = 200;
-
-std::string text_of(const Json* value) {
-  return value != nullptr && value->is_string() ? value->as_string() : "";
-}
 
 // RFC 1123's subdomain, as Kubernetes has it.
 void check_name(const std::string& name, const std::string& key) {
@@ -122,22 +118,12 @@ std::vector<Network> parse_multus_documents(const std::string& name, std::string
   int number = 0;
   for (const Json& document : parse_yaml(name, text)) {
     std::string where = name + ": document " + std::to_string(++number);
-    if (!document.is_object()) {
-      throw Error(Code::kInvalidConfig, where + ": must be an object with kind and spec, not " +
-                                            (document.is_array() ? "an " : "a ") +
-                                            std::string(document.type_name()));
-    }
-    const std::string kind = text_of(document.find("kind"));
-    const std::string version = text_of(document.find("apiVersion"));
-    if (kind.empty()) throw Error(Code::kInvalidConfig, where + ": kind is missing");
-    if (version.empty()) throw Error(Code::kInvalidConfig, where + ": apiVersion is missing");
-    const Json* metadata = document.find("metadata");
-    const std::string title =
-        kind + " " + (metadata == nullptr ? "" : text_of(metadata->find("name")));
-    if (kind != kMultusConfigKind || !version.starts_with(kApiGroup)) {
+    const DocumentHead head = read_document_head(document, where);
+    const std::string title = head.kind + " " + head.name;
+    if (head.kind != kMultusConfigKind || !head.is_spiderpool) {
       notices.push_back(where + ": " + title + " skipped: only " + std::string(kMultusConfigKind) +
                         " is rendered" +
-                        (kind == "SpiderIPPool" ? "; 'railcni apply' takes pools" : ""));
+                        (head.kind == "SpiderIPPool" ? "; 'railcni apply' takes pools" : ""));
       continue;
     }
     std::vector<std::string> remarks;

@@ -9,22 +9,13 @@
 #include "railcni/error.h"
 #include "railcni/fd.h"
 #include "railcni/object_reader.h"
+#include "src/cli/document_head.h"
 #include "src/cli/yaml.h"
 
 namespace railcni::cli {
 namespace {
 
-constexpr std::string_view kApiGroup = "spiderpool.spidernet.io/";
 constexpr std::string_view kApiVersion = "spiderpool.spidernet.io/v2beta1";
-
-std::string text_of(const Json* value) {
-  return value != nullptr && value->is_string() ? value->as_string() : "";
-}
-
-std::string name_of(const Json& document) {
-  const Json* metadata = document.find("metadata");
-  return metadata == nullptr ? "" : text_of(metadata->find("name"));
-}
 
 PoolDocument parse_pool_document(const Json& document, const std::string& where) {
   ObjectReader reader(document, "");
@@ -72,18 +63,10 @@ std::vector<PoolDocument> parse_pool_documents(const std::string& name, std::str
   int number = 0;
   for (const Json& document : parse_yaml(name, text)) {
     const std::string where = name + ": document " + std::to_string(++number);
-    if (!document.is_object()) {
-      throw Error(Code::kInvalidConfig, where + ": must be an object with kind and spec, not " +
-                                            (document.is_array() ? "an " : "a ") +
-                                            std::string(document.type_name()));
-    }
-    const std::string kind = text_of(document.find("kind"));
-    const std::string version = text_of(document.find("apiVersion"));
-    if (kind.empty()) throw Error(Code::kInvalidConfig, where + ": kind is missing");
-    if (version.empty()) throw Error(Code::kInvalidConfig, where + ": apiVersion is missing");
-    const std::string pool_name = name_of(document);
-    if (kind != kPoolKind || !version.starts_with(kApiGroup)) {
-      notices.push_back(where + ": " + kind + (pool_name.empty() ? "" : " ") + pool_name +
+    const DocumentHead head = read_document_head(document, where);
+    const std::string& pool_name = head.name;
+    if (head.kind != kPoolKind || !head.is_spiderpool) {
+      notices.push_back(where + ": " + head.kind + (pool_name.empty() ? "" : " ") + pool_name +
                         " skipped: only SpiderIPPool of " + std::string(kApiVersion) +
                         " is applied");
       continue;
