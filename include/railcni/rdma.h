@@ -29,6 +29,9 @@ struct RdmaPort {
   std::string interface;
 };
 
+// A GUID in host byte order as "02:00:...", in the order of the wire.
+std::string guid_text(uint64_t guid);
+
 // A NETLINK_RDMA socket. In exclusive mode it shows the devices of its namespace, else all of them.
 class RdmaSocket : public NetlinkSocket {
  public:

@@ -69,10 +69,4 @@ IbSriovConfig read_ib_sriov_config(const NetworkConfig& config) {
   return ib;
 }
 
-std::string guid_text(uint64_t guid) {
-  HwAddress bytes;
-  for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<uint8_t>(guid >> shift));
-  return to_string(bytes);
-}
-
 }  // namespace railcni

@@ -26,9 +26,6 @@ struct IbSriovConfig {
 // Throws Error{kInvalidConfig} that names the key.
 IbSriovConfig read_ib_sriov_config(const NetworkConfig& config);
 
-// "02:00:...", in the order of the wire.
-std::string guid_text(uint64_t guid);
-
 }  // namespace railcni
 
 #endif  // RAILCNI_PLUGINS_IBSRIOV_IBSRIOV_CONFIG_H_

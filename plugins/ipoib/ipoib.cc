@@ -15,14 +15,10 @@
 #include "railcni/pod_mac.h"
 #include "railcni/rdma_device.h"
 #include "railcni/uplink.h"
+#include "railcni/way_home.h"
 
 namespace railcni {
 namespace {
-
-// The kernel pushes the children in a dying namespace to the host, from a work queue: this is how
-// long one may be on its way.
-constexpr int kHomeTries = 300;
-constexpr useconds_t kHomePause = 10000;  // microseconds
 
 constexpr const char* kModes[] = {"datagram", "connected"};
 static_assert(IPOIB_MODE_DATAGRAM == 0 && IPOIB_MODE_CONNECTED == 1);

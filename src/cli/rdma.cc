@@ -106,12 +106,6 @@ std::vector<Row> collect(const Invocation& invocation, const std::string& netns)
   return rows;
 }
 
-std::string guid_text(uint64_t guid) {
-  HwAddress bytes;
-  for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<uint8_t>(guid >> shift));
-  return to_string(bytes);
-}
-
 // The Pod, or where the runtime told no Pod, the container.
 std::string owner_of(const Row& row) {
   if (!row.owner) return "";

@@ -75,6 +75,12 @@ RdmaPort parse_port(const nlmsghdr* reply) {
 
 }  // namespace
 
+std::string guid_text(uint64_t guid) {
+  HwAddress bytes;
+  for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<uint8_t>(guid >> shift));
+  return to_string(bytes);
+}
+
 RdmaSocket::RdmaSocket() try : NetlinkSocket(NETLINK_RDMA) {
 } catch (const Error& error) {
   throw error.with_context("RDMA (is the module ib_core loaded?)");

@@ -8,14 +8,10 @@
 
 #include "railcni/error.h"
 #include "railcni/log.h"
+#include "railcni/way_home.h"
 
 namespace railcni {
 namespace {
-
-// The kernel takes a dying namespace down in a work queue: this is how long its devices may be on
-// their way home.
-constexpr int kHomeTries = 300;
-constexpr useconds_t kHomePause = 10000;  // microseconds
 
 constexpr size_t kLongestName = 63;  // IB_DEVICE_NAME_MAX of <rdma/ib_user_verbs.h>, less its end
 

@@ -8,15 +8,11 @@
 #include "railcni/netns.h"
 #include "railcni/rdma_device.h"
 #include "railcni/vf_device.h"
+#include "railcni/way_home.h"
 #include "src/kernel/vf_links.h"
 
 namespace railcni {
 namespace {
-
-// The kernel takes a dying namespace down in a work queue: this is how long its interfaces may be
-// on their way home.
-constexpr int kHomeTries = 300;
-constexpr useconds_t kHomePause = 10000;  // microseconds
 
 // The children of an IPoIB interface, all of them the Pod's: the host had none (the plan made sure
 // of that), and they come along when a namespace dies.

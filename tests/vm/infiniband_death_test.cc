@@ -9,6 +9,19 @@ using namespace railcni::test;
 
 namespace {
 
+// By DEL and by GC in turns, every second time without the Pod; nothing is left.
+void clean_up(RdmaWorld& world, const Json& list, const Container& container, Pod& pod, int n) {
+  if (n % 4 >= 2) pod.destroy();
+  if (n % 2 == 1) {
+    world.del(list, container);
+  } else {
+    const Call gc = world.runtime.gc(list, {});
+    INFO(gc.describe());
+    REQUIRE(gc.ok());
+  }
+  world.require_nothing_left();
+}
+
 // Kills an ADD at each step with an effect, has DEL, GC or the next ADD clean up, and looks for
 // what is left. Every second Pod is gone by then.
 void kill_adds(RdmaWorld& world, const Json& list, const char* guid) {
@@ -22,15 +35,7 @@ void kill_adds(RdmaWorld& world, const Json& list, const char* guid) {
       world.del(list, container);
       break;
     }
-    if (n % 4 >= 2) pod.destroy();
-    if (n % 2 == 1) {
-      world.del(list, container);
-    } else {
-      const Call gc = world.runtime.gc(list, {});
-      INFO(gc.describe());
-      REQUIRE(gc.ok());
-    }
-    world.require_nothing_left();
+    clean_up(world, list, container, pod, n);
   }
   CHECK(n > 12);
   world.require_nothing_left();
@@ -45,15 +50,7 @@ void kill_dels(RdmaWorld& world, const Json& list, const char* guid) {
     world.add(list, container);
     const bool killed =
         run_and_kill_at(world.command("DEL", list, container), n, KillPoints::kEffects);
-    if (n % 4 >= 2) pod.destroy();
-    if (n % 2 == 1) {
-      world.del(list, container);
-    } else {
-      const Call gc = world.runtime.gc(list, {});
-      INFO(gc.describe());
-      REQUIRE(gc.ok());
-    }
-    world.require_nothing_left();
+    clean_up(world, list, container, pod, n);
     if (!killed) break;
   }
 }
