@@ -1,5 +1,4 @@
 // railcni lease list
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <ctime>
 #include <map>
@@ -102,21 +101,20 @@ int list_leases(const Invocation& invocation, const Filter& filter) {
 
 }  // namespace
 
-void add_lease(CLI::App& app, Invocation& invocation) {
-  CLI::App* lease = app.add_subcommand("lease", "Look at the addresses that are in use");
-  lease->require_subcommand(1);
-  CLI::App* list = lease->add_subcommand("list", "List the leases and the Pods that have them");
-  list->footer("Example:\n  railcni lease list --network gpu1-macvlan -o json");
+void add_lease(const Command& app, Invocation& invocation) {
+  const Command list = app.add("lease", "Look at the addresses that are in use")
+                           .add("list", "List the leases and the Pods that have them");
+  list.footer("Example:\n  railcni lease list --network gpu1-macvlan -o json");
   auto filter = std::make_shared<Filter>();
-  list->add_option("--pool", filter->pool, "Only leases of this pool")->type_name("NAME");
-  list->add_option("--network", filter->network, "Only leases of this network")->type_name("NAME");
-  list->add_option("--container", filter->container,
-                   "Only leases of this container: its ID or the beginning of it")
-      ->type_name("ID");
-  add_store_options(*list, invocation);
-  list->callback([&invocation, filter] {
-    invocation.run = [filter](const Invocation& i) { return list_leases(i, *filter); };
-  });
+  list.option({.name = "--pool", .type = "NAME", .help = "Only leases of this pool"}, filter->pool);
+  list.option({.name = "--network", .type = "NAME", .help = "Only leases of this network"},
+              filter->network);
+  list.option({.name = "--container",
+               .type = "ID",
+               .help = "Only leases of this container: its ID or the beginning of it"},
+              filter->container);
+  list.store_options(invocation);
+  list.runs(invocation, [filter](const Invocation& i) { return list_leases(i, *filter); });
 }
 
 }  // namespace railcni::cli
