@@ -9,7 +9,7 @@
 //
 // __libc_start_main() is what the C runtime's _start calls. This one replaces libc.a's: it calls
 // glibc's own functions, in glibc's order, and leaves out only what fills its table of the CPU's
-// features. Those functions are not an interface: meson.build takes this file for the version of
+// features, and the reading of GLIBC_TUNABLES: a runtime's environment has no say in how we allocate. Those functions are not an interface: meson.build takes this file for the version of
 // glibc that it was written for (2.36, Debian 12), and the usual start for any other.
 //
 // Until _dl_relocate_static_pie() has run nothing may be called or read through a pointer that
@@ -29,7 +29,6 @@ extern void* __libc_stack_end;
 extern void* _dl_random;
 extern int __libc_enable_secure;
 void _dl_aux_init(ElfW(auxv_t) * auxv);
-void __tunables_init(char** environment);
 void _dl_relocate_static_pie();
 void __libc_setup_tls();
 void __libc_early_init(bool single_threaded);
@@ -103,7 +102,6 @@ extern "C" {
   char** end = __environ;
   while (*end != nullptr) ++end;
   _dl_aux_init(reinterpret_cast<ElfW(auxv_t)*>(end + 1));
-  __tunables_init(__environ);
   _dl_relocate_static_pie();
   __libc_setup_tls();
   set_guards();

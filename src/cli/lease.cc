@@ -29,7 +29,7 @@ struct Row {
 std::vector<Row> read_leases(const StorePaths& paths, const Filter& filter) {
   std::vector<Row> rows;
   for (const StorePaths& store : paths.with_networks()) {
-    const auto state = Store::open(Store::File::kState, store, Store::Mode::kExisting);
+    const auto state = Store::open(Store::File::kState, store, Store::Mode::kRead);
     if (!state) continue;
     state->read([&](const Txn& txn) {
       scan_leases(txn, filter.pool, [&](const LeaseInfo& info) {

@@ -35,9 +35,9 @@ Json size_json(U128 size) {
 // Runs `work` on snapshots of both files; nullptr for one that does not exist.
 void read_stores(const StorePaths& paths,
                  const std::function<void(const Txn* state, const Txn* pools)>& work) {
-  const auto pools = Store::open(Store::File::kPools, paths, Store::Mode::kExisting);
+  const auto pools = Store::open(Store::File::kPools, paths, Store::Mode::kRead);
   if (!pools) return work(nullptr, nullptr);
-  const auto state = Store::open(Store::File::kState, paths, Store::Mode::kExisting);
+  const auto state = Store::open(Store::File::kState, paths, Store::Mode::kRead);
   pools->read([&](const Txn& pools_txn) {
     if (!state) return work(nullptr, &pools_txn);
     state->read([&](const Txn& state_txn) { work(&state_txn, &pools_txn); });

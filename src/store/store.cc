@@ -102,9 +102,16 @@ void LmdbStore::open(Mode mode, size_t file_size, size_t initial_map_size) {
   size_t map_size = file_size == 0 ? initial_map_size : 0;
 
   int rc = prepare_lock_file(path_ + "-lock");
-  if (rc == 0) rc = open_env(flags, map_size);
+  if (rc == 0 && mode == Mode::kRead) {
+    // Without a writer's buffers and its second descriptor of the file. A file without data, whose
+    // maker died, is one that only a writer can open.
+    rc = open_env(flags | MDB_RDONLY, map_size);
+    read_only_ = rc == MDB_SUCCESS;
+    if (!read_only_) rc = 0;
+  }
+  if (rc == 0 && !read_only_) rc = open_env(flags, map_size);
   auto refused = [&rc] { return rc == EROFS || rc == EACCES || rc == EPERM; };
-  if (refused() && mode == Mode::kExisting) {
+  if (refused() && mode != Mode::kCreate) {
     // Reading needs no more than the file; who cannot write the lock file reads without it, which
     // is safe where nobody can write.
     read_only_ = true;
@@ -334,7 +341,7 @@ std::unique_ptr<Store> open_store(Store::File file, const StorePaths& paths, Sto
   std::string path = store_file_path(file, paths);
   struct stat info;
   bool exists = stat(path.c_str(), &info) == 0;
-  if (!exists && mode == Store::Mode::kExisting) {
+  if (!exists && mode != Store::Mode::kCreate) {
     // ENOTDIR: a folder that cannot be cannot hold a file either.
     if (errno == ENOENT || errno == ENOTDIR) return nullptr;
     throw_errno(Code::kIoFailure, "cannot open the store " + path, errno);

@@ -161,7 +161,7 @@ Result Add::run() {
   check_attachment_key(key);
   open_pod();
   session_.state = Store::open(Store::File::kState, session_.paths, Store::Mode::kCreate);
-  pools_ = Store::open(Store::File::kPools, session_.paths, Store::Mode::kExisting);
+  pools_ = Store::open(Store::File::kPools, session_.paths, Store::Mode::kRead);
   const NamedLock lock = NamedLock::acquire(session_.paths, key.to_string(), kLockTimeout);
   if (auto result = settled_before()) return *result;
   {
