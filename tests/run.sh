@@ -107,6 +107,7 @@ for suite in "${@:-all}"; do
       suite unit
       suite conformance
       suite netns
+      suite scale
       demo
       vm
       ;;

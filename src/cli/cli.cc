@@ -118,6 +118,17 @@ void print(std::string_view text) {
 
 void print_json(const Json& json) { print(json.dump(2) + "\n"); }
 
+void JsonList::add(const Json& item) {
+  text_ += text_.size() > 1 ? ",\n  " : "\n  ";
+  // A line break is never part of a string: there it is written as \\n.
+  for (const char c : item.dump(2)) {
+    text_ += c;
+    if (c == '\n') text_ += "  ";
+  }
+}
+
+void JsonList::print() { cli::print(text_ + (text_.size() > 1 ? "\n]\n" : "]\n")); }
+
 void notice(std::string_view line) { write_all(STDERR_FILENO, printable(line) + "\n"); }
 
 }  // namespace cli

@@ -75,6 +75,15 @@ void add_install(const Command& app, Invocation& invocation);
 // full disk must not look like success to a script.
 void print(std::string_view text);
 void print_json(const Json& json);
+// A list that may be long: what print_json() writes for an array of these, item by item.
+class JsonList {
+ public:
+  void add(const Json& item);
+  void print();
+
+ private:
+  std::string text_ = "[";
+};
 // One line on stderr; what cannot be written there is lost.
 void notice(std::string_view line);
 
