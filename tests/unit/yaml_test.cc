@@ -262,6 +262,12 @@ TEST_CASE("yaml: errors have a place") {
   CHECK(error_of(std::string(cli::kMaxYamlSize + 1, ' ')) == "f.yaml: larger than 64 MiB");
 }
 
+TEST_CASE("yaml: what begins no document is an error, and not a walk without end") {
+  CHECK(error_of("{\"a\": 1},\n") == "f.yaml:1:9: no document can begin like this");
+  CHECK(error_of(",").starts_with("f.yaml:1:1:"));
+  CHECK(parse_yaml("f", "---\n---\na: 1\n---\n").size() == 1);
+}
+
 TEST_CASE("yaml: what to_yaml writes is read back as the same value") {
   const Json value = Json::parse(
       R"({"name":"gpu1-net11","n":5,"t":true,"nothing":null,"empty":{},"none":[],"s":"5",)"
