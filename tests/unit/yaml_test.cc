@@ -278,4 +278,8 @@ TEST_CASE("yaml: what to_yaml writes is read back as the same value") {
   CHECK(to_yaml(Json::parse(R"({"a":{"b":["x",{"c":1,"d":"2"}]}})")) ==
         "a:\n  b:\n    - x\n    - c: 1\n      d: \"2\"\n");
   CHECK(one(to_yaml(Json::array())) == Json::array());
+  // Of these, YAML wants all but the last two as escapes.
+  const Json odd = Json::strings({"\x7f", "\xc2\x80", "a\xc2\x92", "\xc2\x9f", "\xef\xbf\xbe",
+                                  "\xef\xbf\xbf", "\xc2\x85", "\xf0\x9f\x98\x80"});
+  CHECK(one(to_yaml(odd)) == odd);
 }
