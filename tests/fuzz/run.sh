@@ -8,6 +8,7 @@ build=$1 folder=$2 seconds=$3
 here=$(cd "$(dirname "$0")" && pwd)
 if [ $# != 4 ]; then
   shift 3
+  # shellcheck disable=SC2046  # a list
   [ $# != 0 ] || set -- $(cd "$here" && ls ./*.cc | sed 's|^\./||; s|\.cc$||')
   printf '%s\n' "$@" | xargs -P 2 -n 1 "$0" "$build" "$folder" "$seconds"
   exit
@@ -27,8 +28,8 @@ if "$program" "$@" "$here/seeds/$target"/* >"$log" 2>&1 &&
 then
   printf 'ok: fuzz %s: %s\n' "$target" "$(sed -n 's/^#\([0-9]*\).*DONE *\(cov: [0-9]* ft: [0-9]*\).*/\1 runs, \2/p' "$log")"
 else
-  printf 'FAILED: fuzz %s\n' "$target"
-  # Less the line of each input that has reached something new.
-  grep -vE '^(#[0-9]|INFO:|[[:space:]]*NEW_FUNC)' "$log" | tail -n 60
+  # Less the line of each input that has reached something new; in one piece, beside another target.
+  printf 'FAILED: fuzz %s\n%s\n' "$target" \
+    "$(grep -vE '^(#[0-9]|INFO:|[[:space:]]*NEW_FUNC)' "$log" | tail -n 60)"
   exit 1
 fi
