@@ -88,7 +88,8 @@ bool is_plain(const std::string& text) {
       return false;
     }
   }
-  if (text.starts_with('-')) return false;
+  // A dash may begin an item or, as three of them, a document; three dots end one.
+  if (text.starts_with('-') || text == "...") return false;
   try {
     return resolve_plain_scalar(text).is_string();
   } catch (const Error&) {

@@ -282,4 +282,5 @@ TEST_CASE("yaml: what to_yaml writes is read back as the same value") {
   const Json odd = Json::strings({"\x7f", "\xc2\x80", "a\xc2\x92", "\xc2\x9f", "\xef\xbf\xbe",
                                   "\xef\xbf\xbf", "\xc2\x85", "\xf0\x9f\x98\x80"});
   CHECK(one(to_yaml(odd)) == odd);
+  CHECK(one(to_yaml("...")) == Json("..."));
 }
