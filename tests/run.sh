@@ -6,17 +6,21 @@ build=$(cd "$1" && pwd)
 shift
 here=$(cd "$(dirname "$0")" && pwd)
 export RAILCNI_BIN="$build/railcni"
+sanitized=$build-sanitize  # see ./dev
+export UBSAN_OPTIONS=print_stacktrace=1
 [ "$(id -u)" = 0 ] || { echo "tests: network namespaces need root" >&2; exit 1; }
 
 counts=$(mktemp)
 trap 'rm -f "$counts"' EXIT
 passed=0 failed=0
 
-# suite NAME: a Catch2 program of that name; it appends "PASSED FAILED" to the file of counts.
+# suite NAME [BUILD]: a Catch2 program of that name; it appends "PASSED FAILED" to the file of counts.
 suite() {
-  printf '\n==> %s\n' "$1"
+  folder=${2:-$build}
+  printf '\n==> %s\n' "$1${2:+, with sanitizers}"
   : >"$counts"
-  RAILCNI_TEST_COUNTS=$counts "$build/tests/$1" --durations yes --min-duration 5 || true
+  RAILCNI_BIN=$folder/railcni RAILCNI_TEST_COUNTS=$counts "$folder/tests/$1" \
+    --durations yes --min-duration 5 || true
   # A suite that died before its end has no counts: that is a failure too.
   read -r p f <"$counts" || { p=0 f=1; echo "$1: died" >&2; }
   passed=$((passed + p)) failed=$((failed + f))
@@ -88,6 +92,25 @@ demo() {
   single 'the demo runs again' "$here/demo.sh" "$build"
 }
 
+# The same tests with AddressSanitizer and UndefinedBehaviorSanitizer, in the program and in railcni.
+sanitize() {
+  suite unit "$sanitized"
+  suite netns "$sanitized"
+}
+
+# Each target counts as one test. What a failed one leaves is kept, for its input.
+fuzz() {
+  printf '\n==> fuzz\n'
+  findings=$(mktemp -d)
+  "$here/fuzz/run.sh" "$sanitized" "$findings" 8 >"$counts" 2>&1 || true
+  cat "$counts"
+  p=$(grep -c '^ok: ' "$counts") || p=0
+  f=$(ls "$here"/fuzz/*.cc | wc -l)
+  f=$((f - p))
+  passed=$((passed + p)) failed=$((failed + f))
+  [ "$f" != 0 ] || rm -rf "$findings"
+}
+
 # The tests that need other kernel modules or hardware: a VM for each lane, see vm/run.sh.
 vm() {
   for lane in ethernet roce infiniband; do
@@ -110,8 +133,10 @@ for suite in "${@:-all}"; do
       suite scale
       demo
       vm
+      sanitize
+      fuzz
       ;;
-    binary | demo | vm) "$suite" ;;
+    binary | demo | vm | sanitize | fuzz) "$suite" ;;
     *) suite "$suite" ;;
   esac
 done

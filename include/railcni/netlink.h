@@ -122,6 +122,8 @@ class NetlinkBatch {
   std::vector<Step> steps_;
 };
 
+struct NetlinkOutcome;
+
 // A netlink socket; it belongs for ever to the namespace in which it was made.
 class NetlinkSocket {
  public:
@@ -154,15 +156,11 @@ class NetlinkSocket {
   struct Free {
     void operator()(nl_sock* socket) const;
   };
-  struct Outcome {
-    int error = 0;
-    std::string explanation;
-  };
 
   uint32_t transmit(const std::vector<const nlmsghdr*>& messages);
   // Reads replies until each of `outcomes` (sequence numbers from `first` on) has its
   // acknowledgement.
-  void receive(uint32_t first, std::vector<Outcome>& outcomes, const OnMessage& on_message);
+  void receive(uint32_t first, std::vector<NetlinkOutcome>& outcomes, const OnMessage& on_message);
 
   std::unique_ptr<nl_sock, Free> socket_;
   std::unique_ptr<char[]> buffer_;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdint>
+#include <cstdio>
 #include <istream>
 #include <optional>
 #include <streambuf>
@@ -86,7 +88,8 @@ bool is_plain(const std::string& text) {
       return false;
     }
   }
-  if (text.starts_with('-')) return false;
+  // A dash may begin an item or, as three of them, a document; three dots end one.
+  if (text.starts_with('-') || text == "...") return false;
   try {
     return resolve_plain_scalar(text).is_string();
   } catch (const Error&) {
@@ -94,10 +97,40 @@ bool is_plain(const std::string& text) {
   }
 }
 
+// The code point of a well-formed character of two or three bytes, or of one.
+uint32_t code_point(std::string_view character) {
+  const auto bits = [character](size_t at, int mask) -> uint32_t {
+    return static_cast<unsigned char>(character[at]) & static_cast<unsigned>(mask);
+  };
+  if (character.size() == 1) return bits(0, 0x7f);
+  if (character.size() == 2) return bits(0, 0x1f) << 6 | bits(1, 0x3f);
+  return bits(0, 0x0f) << 12 | bits(1, 0x3f) << 6 | bits(2, 0x3f);
+}
+
+// JSON has characters as they are that YAML has as escapes only: U+007F to U+009F, U+FFFE, U+FFFF.
+std::string with_escapes(std::string_view json) {
+  std::string text;
+  while (!json.empty()) {
+    size_t size = utf8_character_size(json);
+    if (size > 0) {
+      text += json.substr(0, size);
+    } else {
+      const auto lead = static_cast<unsigned char>(json.front());
+      size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : 3;
+      char escape[16];
+      snprintf(escape, sizeof escape, "\\u%04x", code_point(json.substr(0, size)));
+      text += escape;
+    }
+    json.remove_prefix(size);
+  }
+  return text;
+}
+
 std::string scalar_text(const Json& value) {
+  if (!value.is_string()) return value.dump();
+  if (is_plain(value.as_string())) return value.as_string();
   // A JSON string is a double-quoted YAML one, its escapes included.
-  if (value.is_string() && is_plain(value.as_string())) return value.as_string();
-  return value.dump();
+  return with_escapes(value.dump());
 }
 
 // True for lines that a literal block scalar (YAML 1.2.2, section 8.1.2) shows as they are: a

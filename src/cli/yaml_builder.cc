@@ -48,7 +48,11 @@ Error YamlBuilder::error_at(const YAML::Mark& mark, const std::string& what) con
                                            std::to_string(mark.column + 1) + ": " + what);
 }
 
-void YamlBuilder::OnDocumentStart(const YAML::Mark&) {
+void YamlBuilder::OnDocumentStart(const YAML::Mark& mark) {
+  // yaml-cpp makes a document of nothing out of what no document can begin with (a stray ',' or '}'
+  // behind one), and would do so for ever.
+  if (mark.pos == last_start_) throw error_at(mark, "no document can begin like this");
+  last_start_ = mark.pos;
   levels_.clear();
   anchors_.clear();
   root_ = nullptr;

@@ -76,6 +76,7 @@ class YamlBuilder final : public YAML::EventHandler {
 
   std::string name_;
   std::vector<Json> documents_;
+  int last_start_ = -1;  // where the last document began
   std::vector<Level> levels_;
   Json root_;
   std::unordered_map<YAML::anchor_t, Anchor> anchors_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
@@ -128,6 +129,11 @@ void write_string(std::string& out, std::string_view text) {
 // The shortest text that is read as the same number. std::to_chars() would do it, with 150 KB of
 // tables.
 void write_number(std::string& out, double number) {
+  // "-0" would be read as the integer.
+  if (number == 0 && std::signbit(number)) {
+    out += "-0.0";
+    return;
+  }
   char buffer[32];
   for (int digits = 15; digits <= 17; ++digits) {
     snprintf(buffer, sizeof buffer, "%.*g", digits, number);

@@ -5,12 +5,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "railcni/error.h"
 #include "railcni/netlink.h"
+#include "src/kernel/netlink_reply.h"
 
 namespace railcni {
 namespace {
@@ -22,25 +21,6 @@ constexpr size_t kReceiveBuffer = 128 << 10;
 
 // How often a dump is begun again because something changed underneath (NLM_F_DUMP_INTR).
 constexpr int kDumpTries = 5;
-
-// The text of NLMSGERR_ATTR_MSG, the kernel's extended acknowledgement.
-std::string extended_ack(const nlmsghdr* header) {
-  if ((header->nlmsg_flags & NLM_F_ACK_TLVS) == 0) return "";
-  const auto* error = static_cast<const nlmsgerr*>(nlmsg_data(header));
-  // The failed request follows, whole unless NLM_F_CAPPED is set; the attributes stand after it.
-  size_t offset = sizeof(nlmsgerr);
-  if ((header->nlmsg_flags & NLM_F_CAPPED) == 0) {
-    offset += NLMSG_ALIGN(error->msg.nlmsg_len) - sizeof(nlmsghdr);
-  }
-  const size_t size = static_cast<size_t>(nlmsg_datalen(header));
-  if (offset >= size) return "";
-  const auto* attributes =
-      reinterpret_cast<const nlattr*>(static_cast<const char*>(nlmsg_data(header)) + offset);
-  const nlattr* message = nla_find(attributes, static_cast<int>(size - offset), NLMSGERR_ATTR_MSG);
-  if (message == nullptr) return "";
-  const auto* text = static_cast<const char*>(nla_data(message));
-  return std::string(text, strnlen(text, static_cast<size_t>(nla_len(message))));
-}
 
 constexpr int kBusyTries = 40;
 constexpr useconds_t kBusyPause = 50000;  // microseconds
@@ -93,36 +73,14 @@ uint32_t NetlinkSocket::transmit(const std::vector<const nlmsghdr*>& messages) {
   return first;
 }
 
-void NetlinkSocket::receive(uint32_t first, std::vector<Outcome>& outcomes,
+void NetlinkSocket::receive(uint32_t first, std::vector<NetlinkOutcome>& outcomes,
                             const OnMessage& on_message) {
   size_t waiting = outcomes.size();
   while (waiting > 0) {
     const ssize_t count = recv(nl_socket_get_fd(socket_.get()), buffer_.get(), kReceiveBuffer, 0);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw_errno(Code::kKernel, "cannot receive on a netlink socket", errno);
-    int left = static_cast<int>(count);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer_.get()); nlmsg_ok(header, left);
-         header = nlmsg_next(header, &left)) {
-      // Unsigned: what is older than `first` wraps around and is beyond the end too.
-      const uint32_t position = header->nlmsg_seq - first;
-      if (position >= outcomes.size()) continue;
-      if ((header->nlmsg_flags & NLM_F_DUMP_INTR) != 0) outcomes[position].error = EINTR;
-      if (header->nlmsg_type == NLMSG_ERROR) {
-        const auto* error = static_cast<const nlmsgerr*>(nlmsg_data(header));
-        outcomes[position] = {-error->error, extended_ack(header)};
-        --waiting;
-      } else if (header->nlmsg_type == NLMSG_DONE) {
-        // The end of a dump carries its status.
-        int status = 0;
-        if (nlmsg_datalen(header) >= static_cast<int>(sizeof status)) {
-          memcpy(&status, nlmsg_data(header), sizeof status);
-        }
-        if (status < 0) outcomes[position].error = -status;
-        --waiting;
-      } else if (on_message) {
-        on_message(header);
-      }
-    }
+    waiting -= read_replies(buffer_.get(), static_cast<size_t>(count), first, outcomes, on_message);
   }
 }
 
@@ -131,7 +89,7 @@ std::vector<size_t> NetlinkSocket::send(const NetlinkBatch& batch) {
   if (batch.empty()) return existed;
   std::vector<const nlmsghdr*> messages;
   for (const NetlinkBatch::Step& step : batch.steps_) messages.push_back(step.message.header());
-  std::vector<Outcome> outcomes(messages.size());
+  std::vector<NetlinkOutcome> outcomes(messages.size());
   receive(transmit(messages), outcomes, nullptr);
   for (size_t i = 0; i < outcomes.size(); ++i) {
     if (outcomes[i].error == 0) continue;
@@ -151,7 +109,7 @@ void NetlinkSocket::send(NetlinkMessage message, std::string what) {
 }
 
 int NetlinkSocket::try_send(const NetlinkMessage& message, std::string* explanation) {
-  std::vector<Outcome> outcomes(1);
+  std::vector<NetlinkOutcome> outcomes(1);
   receive(transmit({message.header()}), outcomes, nullptr);
   if (explanation != nullptr) *explanation = outcomes[0].explanation;
   return outcomes[0].error;
@@ -166,7 +124,7 @@ int NetlinkSocket::send_while_busy(const NetlinkMessage& message, std::string* e
 }
 
 int NetlinkSocket::try_get(const NetlinkMessage& message, const OnMessage& on_reply) {
-  std::vector<Outcome> outcomes(1);
+  std::vector<NetlinkOutcome> outcomes(1);
   receive(transmit({message.header()}), outcomes, on_reply);
   return outcomes[0].error;
 }
@@ -175,7 +133,7 @@ void NetlinkSocket::dump(const NetlinkMessage& message, const std::function<void
                          const OnMessage& on_message) {
   for (int tries = 1;; ++tries) {
     restart();
-    std::vector<Outcome> outcomes(1);
+    std::vector<NetlinkOutcome> outcomes(1);
     receive(transmit({message.header()}), outcomes, on_message);
     if (outcomes[0].error == 0) return;
     if (outcomes[0].error != EINTR) {

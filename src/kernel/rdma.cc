@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "railcni/error.h"
-#include "src/kernel/attributes.h"
+#include "src/kernel/rdma_parse.h"
 
 namespace railcni {
 namespace {
@@ -22,55 +22,6 @@ NetlinkMessage device_message(int command, uint32_t index, uint16_t flags = 0) {
   NetlinkMessage message = rdma_message(command, flags);
   message.put_u32(RDMA_NLDEV_ATTR_DEV_INDEX, index);
   return message;
-}
-
-RdmaDevice parse_device(const nlmsghdr* reply) {
-  RdmaDevice device;
-  each_attribute(reply, 0, [&device](int type, const nlattr* attribute) {
-    switch (type) {
-      case RDMA_NLDEV_ATTR_DEV_INDEX:
-        device.index = number<uint32_t>(attribute);
-        break;
-      case RDMA_NLDEV_ATTR_DEV_NAME:
-        device.name = text(attribute);
-        break;
-      case RDMA_NLDEV_ATTR_NODE_GUID:
-        device.node_guid = number<uint64_t>(attribute);
-        break;
-      case RDMA_NLDEV_ATTR_PORT_INDEX:  // of a device: how many ports it has
-        device.ports = number<uint32_t>(attribute);
-        break;
-      case RDMA_NLDEV_ATTR_FW_VERSION:
-        device.firmware = text(attribute);
-        break;
-      default:
-        break;
-    }
-  });
-  return device;
-}
-
-RdmaPort parse_port(const nlmsghdr* reply) {
-  RdmaPort port;
-  each_attribute(reply, 0, [&port](int type, const nlattr* attribute) {
-    switch (type) {
-      case RDMA_NLDEV_ATTR_PORT_INDEX:
-        port.number = number<uint32_t>(attribute);
-        break;
-      case RDMA_NLDEV_ATTR_PORT_STATE:
-        port.state = number<uint8_t>(attribute);
-        break;
-      case RDMA_NLDEV_ATTR_NDEV_INDEX:
-        port.interface_index = static_cast<int>(number<uint32_t>(attribute));
-        break;
-      case RDMA_NLDEV_ATTR_NDEV_NAME:
-        port.interface = text(attribute);
-        break;
-      default:
-        break;
-    }
-  });
-  return port;
 }
 
 }  // namespace
@@ -90,9 +41,7 @@ bool RdmaSocket::is_exclusive() {
   // A kernel that does not tell the mode has but the shared one (before Linux 5.2).
   uint8_t shared = 1;
   const int error = try_get(rdma_message(RDMA_NLDEV_CMD_SYS_GET), [&](const nlmsghdr* reply) {
-    each_attribute(reply, 0, [&](int type, const nlattr* attribute) {
-      if (type == RDMA_NLDEV_SYS_ATTR_NETNS_MODE) shared = number<uint8_t>(attribute);
-    });
+    if (const auto mode = parse_rdma_netns_mode(reply)) shared = *mode;
   });
   if (error != 0) throw_errno(Code::kKernel, "cannot read the RDMA subsystem's mode", error);
   return shared == 0;
@@ -102,14 +51,14 @@ std::vector<RdmaDevice> RdmaSocket::devices() {
   std::vector<RdmaDevice> devices;
   dump(
       rdma_message(RDMA_NLDEV_CMD_GET, NLM_F_DUMP), [&] { devices.clear(); },
-      [&](const nlmsghdr* reply) { devices.push_back(parse_device(reply)); });
+      [&](const nlmsghdr* reply) { devices.push_back(parse_rdma_device(reply)); });
   return devices;
 }
 
 std::optional<RdmaDevice> RdmaSocket::find_device(uint32_t index) {
   std::optional<RdmaDevice> device;
   const int error = try_get(device_message(RDMA_NLDEV_CMD_GET, index),
-                            [&](const nlmsghdr* reply) { device = parse_device(reply); });
+                            [&](const nlmsghdr* reply) { device = parse_rdma_device(reply); });
   // EINVAL is the kernel's word for an index that this namespace does not have.
   if (error == EINVAL || error == ENODEV) return std::nullopt;
   if (error != 0) throw_errno(Code::kKernel, "cannot look up an RDMA device", error);
@@ -120,7 +69,7 @@ std::vector<RdmaPort> RdmaSocket::ports(const RdmaDevice& device) {
   std::vector<RdmaPort> ports;
   dump(
       device_message(RDMA_NLDEV_CMD_PORT_GET, device.index, NLM_F_DUMP), [&] { ports.clear(); },
-      [&](const nlmsghdr* reply) { ports.push_back(parse_port(reply)); });
+      [&](const nlmsghdr* reply) { ports.push_back(parse_rdma_port(reply)); });
   return ports;
 }
 

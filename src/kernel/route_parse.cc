@@ -24,6 +24,9 @@ std::optional<IpAddress> address(Family family, const nlattr* attribute) {
   return IpAddress::from_bytes(family, static_cast<const uint8_t*>(nla_data(attribute)));
 }
 
+// No such length can come from a kernel; an IpPrefix with it would shift beyond its address.
+bool fits(Family family, uint8_t length) { return length <= address_bits(family); }
+
 void parse_link_info(const nlattr* info, LinkInfo& link) {
   const nlattr* data = nullptr;
   each_nested(info, [&](int type, const nlattr* attribute) {
@@ -119,7 +122,7 @@ std::optional<AddressInfo> parse_address(const nlmsghdr* header) {
   }
   const auto* info = static_cast<const ifaddrmsg*>(nlmsg_data(header));
   const auto family = family_of(info->ifa_family);
-  if (!family) return std::nullopt;
+  if (!family || !fits(*family, info->ifa_prefixlen)) return std::nullopt;
   AddressInfo result;
   result.link = static_cast<int>(info->ifa_index);
   result.flags = info->ifa_flags;
@@ -154,7 +157,7 @@ std::optional<RouteInfo> parse_route_lookup(const nlmsghdr* header) {
   }
   const auto* info = static_cast<const rtmsg*>(nlmsg_data(header));
   const auto family = family_of(info->rtm_family);
-  if (!family) return std::nullopt;
+  if (!family || !fits(*family, info->rtm_dst_len)) return std::nullopt;
   RouteInfo route;
   route.destination = {{*family, 0}, info->rtm_dst_len};
   route.table = info->rtm_table;
@@ -196,7 +199,7 @@ std::optional<RuleInfo> parse_rule(const nlmsghdr* header) {
   }
   const auto* info = static_cast<const fib_rule_hdr*>(nlmsg_data(header));
   const auto family = family_of(info->family);
-  if (!family) return std::nullopt;
+  if (!family || !fits(*family, info->src_len)) return std::nullopt;
   RuleInfo rule;
   rule.family = *family;
   rule.table = info->table;

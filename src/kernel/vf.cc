@@ -11,8 +11,7 @@
 #include <vector>
 
 #include "railcni/error.h"
-#include "src/kernel/attributes.h"
-#include "src/kernel/route_parse.h"
+#include "src/kernel/vf_parse.h"
 
 namespace railcni {
 namespace {
@@ -21,70 +20,6 @@ struct Setting {
   uint32_t vf;
   uint32_t value;
 };
-
-// A driver without the switch leaves the kernel's -1 in it.
-std::optional<bool> on_off(const nlattr* attribute) {
-  uint32_t value = 0;
-  if (static_cast<size_t>(nla_len(attribute)) < sizeof(Setting)) return std::nullopt;
-  memcpy(&value, static_cast<const char*>(nla_data(attribute)) + sizeof(uint32_t), sizeof value);
-  if (value > 1) return std::nullopt;
-  return value == 1;
-}
-
-// The struct of an IFLA_VF_* attribute; zero where the attribute is too short for it.
-template <typename Struct>
-Struct structure(const nlattr* attribute) {
-  Struct value{};
-  memcpy(&value, nla_data(attribute),
-         std::min(sizeof value, static_cast<size_t>(nla_len(attribute))));
-  return value;
-}
-
-void parse_attribute(int type, const nlattr* attribute, size_t mac_size, VfState& state) {
-  switch (type) {
-    case IFLA_VF_MAC: {
-      const auto mac = structure<ifla_vf_mac>(attribute);
-      state.mac = HwAddress(mac.mac, mac.mac + mac_size);
-      break;
-    }
-    case IFLA_VF_VLAN: {
-      const auto vlan = structure<ifla_vf_vlan>(attribute);
-      state.vlan = static_cast<uint16_t>(vlan.vlan);
-      state.qos = static_cast<uint8_t>(vlan.qos);
-      break;
-    }
-    case IFLA_VF_VLAN_LIST:
-      each_nested(attribute, [&state](int inner, const nlattr* entry) {
-        if (inner != IFLA_VF_VLAN_INFO) return;
-        const auto vlan = structure<ifla_vf_vlan_info>(entry);
-        state.vlan_protocol = vlan.vlan == 0 ? 0 : ntohs(vlan.vlan_proto);
-      });
-      break;
-    case IFLA_VF_RATE: {
-      const auto rate = structure<ifla_vf_rate>(attribute);
-      state.min_rate = rate.min_tx_rate;
-      state.max_rate = rate.max_tx_rate;
-      break;
-    }
-    case IFLA_VF_SPOOFCHK:
-      state.spoofchk = on_off(attribute);
-      break;
-    case IFLA_VF_TRUST:
-      state.trust = on_off(attribute);
-      break;
-    case IFLA_VF_LINK_STATE:
-      state.link_state = structure<ifla_vf_link_state>(attribute).link_state;
-      break;
-    case IFLA_VF_IB_NODE_GUID:
-      state.node_guid = structure<ifla_vf_guid>(attribute).guid;
-      break;
-    case IFLA_VF_IB_PORT_GUID:
-      state.port_guid = structure<ifla_vf_guid>(attribute).guid;
-      break;
-    default:
-      break;
-  }
-}
 
 NetlinkMessage vf_message(int physical, const std::function<void(NetlinkMessage&)>& fill) {
   ifinfomsg header{};
@@ -181,22 +116,7 @@ std::optional<VfState> read_vf(RouteSocket& host, int physical, int number) {
   message.put_u32(IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS);
   std::optional<VfState> found;
   const int error = host.try_get(message, [&](const nlmsghdr* reply) {
-    const size_t mac_size = parse_link(reply).address.size();
-    each_attribute(reply, sizeof(ifinfomsg), [&](int type, const nlattr* list) {
-      if (type != IFLA_VFINFO_LIST) return;
-      each_nested(list, [&](int, const nlattr* info) {
-        // Which VF it is stands in each of its attributes; its place in the list says nothing.
-        VfState state;
-        bool is_ours = false;
-        each_nested(info, [&](int attribute_type, const nlattr* attribute) {
-          if (attribute_type == IFLA_VF_MAC) {
-            is_ours = structure<ifla_vf_mac>(attribute).vf == static_cast<uint32_t>(number);
-          }
-          parse_attribute(attribute_type, attribute, std::min<size_t>(mac_size, 32), state);
-        });
-        if (is_ours) found = state;
-      });
-    });
+    if (const auto state = parse_vf(reply, number)) found = state;
   });
   if (error == ENODEV) return std::nullopt;
   if (error != 0) throw_errno(Code::kKernel, "cannot read the VFs of a PF", error);

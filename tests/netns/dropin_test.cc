@@ -354,8 +354,9 @@ TEST_CASE("dropin: sbr gives addresses with gateways of their own a table each")
   const Names names;
   const Pod pod;
   ip("link add net1 type veth peer name far", pod.path());
-  ip("link set far up", pod.path());
-  ip("link set net1 up", pod.path());
+  // Link-local addresses would be usable after a second, and change the picture by themselves.
+  ip("link set far addrgenmode none up", pod.path());
+  ip("link set net1 addrgenmode none up", pod.path());
   ip("address add 10.9.0.2/24 dev net1", pod.path());
   ip("address add 10.8.0.2/24 dev net1", pod.path());
   ip("route add 10.77.0.0/16 via 10.8.0.1", pod.path());

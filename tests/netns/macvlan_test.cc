@@ -223,8 +223,9 @@ TEST_CASE("macvlan: a failing kernel step undoes what was done before it") {
   World world;
   ip("link add eth0 type veth peer name eth0-peer", world.pod.path());
   ip("addr add 192.0.2.2/24 dev eth0", world.pod.path());
-  ip("link set eth0 up", world.pod.path());
-  ip("link set eth0-peer up", world.pod.path());
+  // Link-local addresses would be usable after a second, and change the picture by themselves.
+  ip("link set eth0 addrgenmode none up", world.pod.path());
+  ip("link set eth0-peer addrgenmode none up", world.pod.path());
   // The kernel refuses a route whose gateway is on no connected subnet; nothing before it knows.
   world.plugin()["coordinator"] = Json::object(
       {{"policyRoutes",

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/netns/world.h"
+#include "tests/support/sanitized.h"
 
 using namespace railcni;
 using namespace railcni::test;
@@ -59,7 +60,7 @@ TEST_CASE("64 parallel ADDs on the seeds' pool get 64 addresses, ten times, with
   Fleet fleet(dir);
   const Json host_before = snapshot();
   std::mt19937 random(11);
-  for (int round = 0; round < 10; ++round) {
+  for (int round = 0; round < (kSanitized ? 2 : 10); ++round) {
     INFO("round " << round);
     std::vector<Child> children;
     for (int i = 0; i < kPods; ++i) children.emplace_back(fleet.command("ADD", i));
@@ -115,7 +116,7 @@ TEST_CASE("ADD and DEL of one attachment at the same time leave all or nothing")
   const std::string dir = make_folder("race");
   apply_pools(dir, kSeedPool);
   Fleet fleet(dir);
-  for (int round = 0; round < 30; ++round) {
+  for (int round = 0; round < (kSanitized ? 10 : 30); ++round) {
     Child add(fleet.command("ADD", 0));
     Child del(fleet.command("DEL", 0));
     const Outcome added = add.wait();

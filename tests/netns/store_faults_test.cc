@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "tests/netns/world.h"
+#include "tests/support/sanitized.h"
 
 using namespace railcni;
 using namespace railcni::test;
@@ -60,7 +61,7 @@ TEST_CASE("a read-only dataDir is an I/O error") {
 TEST_CASE("a full dataDir is an I/O error, at whatever size it is full") {
   enter_sandbox();
   World world;
-  for (int pages = 1; pages < 140; pages += 4) {
+  for (int pages = 1; pages < 140; pages += kSanitized ? 12 : 4) {
     INFO(pages << " pages");
     mount_tmpfs(world.dir, ("size=" + std::to_string(pages * 4) + "k").c_str());
     const Call call = world.runtime.add(world.list, world.container);

@@ -8,6 +8,7 @@ namespace railcni::test {
 
 // Which system calls count.
 enum class KillPoints {
+  // All of them; with sanitizers, whose own calls are hundreds, kEffects.
   kAll,
   // Those that can change something outside of the process: what is sent and what is written, to
   // sockets, files and sysfs.

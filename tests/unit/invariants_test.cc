@@ -64,7 +64,7 @@ TEST_CASE("a record that cannot be read back is not written, and hides no other"
   ipam.store().write([](Txn& txn) {
     Attachment bad = *get_attachment(txn, owner(2));
     Json deep = Json::array();
-    for (int i = 0; i < 5000; ++i) {
+    for (int i = 0; i < 1000; ++i) {
       Json outer = Json::array();
       outer.push_back(std::move(deep));
       deep = std::move(outer);

@@ -90,6 +90,12 @@ TEST_CASE("a far-off word is no suggestion") {
   CHECK(nearest_word("somethingelse", {"master", "mtu"}).empty());
 }
 
+TEST_CASE("a negative zero is read back as it was written") {
+  CHECK(Json(-0.0).dump() == "-0.0");
+  CHECK(Json::parse(Json(-0.0).dump()).dump() == "-0.0");
+  CHECK(Json(0.0).dump() == "0");
+}
+
 TEST_CASE("what is not UTF-8 does not come out as it went in") {
   const std::string text = Json(std::string("a\xff"
                                             "b\xc3\xa9\xc3"))

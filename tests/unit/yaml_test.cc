@@ -262,6 +262,12 @@ TEST_CASE("yaml: errors have a place") {
   CHECK(error_of(std::string(cli::kMaxYamlSize + 1, ' ')) == "f.yaml: larger than 64 MiB");
 }
 
+TEST_CASE("yaml: what begins no document is an error, and not a walk without end") {
+  CHECK(error_of("{\"a\": 1},\n") == "f.yaml:1:9: no document can begin like this");
+  CHECK(error_of(",").starts_with("f.yaml:1:1:"));
+  CHECK(parse_yaml("f", "---\n---\na: 1\n---\n").size() == 1);
+}
+
 TEST_CASE("yaml: what to_yaml writes is read back as the same value") {
   const Json value = Json::parse(
       R"({"name":"gpu1-net11","n":5,"t":true,"nothing":null,"empty":{},"none":[],"s":"5",)"
@@ -272,4 +278,9 @@ TEST_CASE("yaml: what to_yaml writes is read back as the same value") {
   CHECK(to_yaml(Json::parse(R"({"a":{"b":["x",{"c":1,"d":"2"}]}})")) ==
         "a:\n  b:\n    - x\n    - c: 1\n      d: \"2\"\n");
   CHECK(one(to_yaml(Json::array())) == Json::array());
+  // Of these, YAML wants all but the last two as escapes.
+  const Json odd = Json::strings({"\x7f", "\xc2\x80", "a\xc2\x92", "\xc2\x9f", "\xef\xbf\xbe",
+                                  "\xef\xbf\xbf", "\xc2\x85", "\xf0\x9f\x98\x80"});
+  CHECK(one(to_yaml(odd)) == odd);
+  CHECK(one(to_yaml("...")) == Json("..."));
 }
