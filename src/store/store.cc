@@ -60,6 +60,7 @@ class LmdbStore : public Store {
     if (env_ != nullptr) mdb_env_close(std::exchange(env_, nullptr));
   }
   LmdbTxn begin(unsigned flags);
+  int reopen();
   void refresh_map_size() {
     MDB_envinfo info;
     mdb_env_info(env_, &info);
@@ -75,6 +76,7 @@ class LmdbStore : public Store {
   std::string fault_text_;
   FaultGuard guard_;
   MDB_env* env_ = nullptr;
+  unsigned flags_ = 0;  // that the environment was opened with
   MDB_dbi dbi_ = 0;
   bool read_only_ = false;
   size_t map_size_ = 0;
@@ -83,6 +85,7 @@ class LmdbStore : public Store {
 
 int LmdbStore::open_env(unsigned flags, size_t map_size) {
   close();
+  flags_ = flags;
   int rc = mdb_env_create(&env_);
   if (rc != MDB_SUCCESS) return rc;
   mdb_env_set_assert(env_, [](MDB_env*, const char*) { die_of_store_fault(); });
@@ -234,14 +237,28 @@ void LmdbStore::check_meta() {
               way_out(file_));
 }
 
+// After a commit that could not write its meta page LMDB gives nothing but MDB_PANIC. What was
+// committed before is whole, and the rollback of a failed ADD needs it.
+int LmdbStore::reopen() {
+  const int rc = open_env(flags_, 0);
+  dbi_ = 0;
+  if (rc == MDB_SUCCESS) refresh_map_size();
+  return rc;
+}
+
 LmdbTxn LmdbStore::begin(unsigned flags) {
   MDB_txn* txn = nullptr;
-  int rc;
+  int rc = mdb_txn_begin(env_, nullptr, flags, &txn);
+  if (rc == MDB_PANIC && open_txns_ == 0) {
+    rc = reopen();
+    if (rc == MDB_SUCCESS) rc = mdb_txn_begin(env_, nullptr, flags, &txn);
+  }
   // Another process may grow the file as often as it likes.
-  while ((rc = mdb_txn_begin(env_, nullptr, flags, &txn)) == MDB_MAP_RESIZED) {
+  while (rc == MDB_MAP_RESIZED) {
     rc = open_txns_ > 0 ? EBUSY : mdb_env_set_mapsize(env_, 0);
     if (rc != MDB_SUCCESS) throw_lmdb(rc, file_, path_, "map");
     refresh_map_size();
+    rc = mdb_txn_begin(env_, nullptr, flags, &txn);
   }
   if (rc != MDB_SUCCESS) throw_lmdb(rc, file_, path_, "open");
   if (dbi_ == 0) {
