@@ -61,6 +61,9 @@ class LmdbStore : public Store {
   }
   LmdbTxn begin(unsigned flags);
   int reopen();
+  // Runs `work`. What it finds damaged names its key, but not the file.
+  template <typename AnyTxn>
+  void run(const std::function<void(AnyTxn&)>& work, LmdbTxn& txn) const;
   void refresh_map_size() {
     MDB_envinfo info;
     mdb_env_info(env_, &info);
@@ -74,7 +77,8 @@ class LmdbStore : public Store {
   File file_;
   std::string path_;
   std::string fault_text_;
-  FaultGuard guard_;
+  FaultGuard guard_{escape_for_fault("railcni crashed, to which damage of the store " + path_ +
+                                     " can lead; " + way_out(file_))};
   MDB_env* env_ = nullptr;
   unsigned flags_ = 0;  // that the environment was opened with
   MDB_dbi dbi_ = 0;
@@ -274,6 +278,17 @@ LmdbTxn LmdbStore::begin(unsigned flags) {
   return LmdbTxn(txn, dbi_, file_, path_, map_size_);
 }
 
+template <typename AnyTxn>
+void LmdbStore::run(const std::function<void(AnyTxn&)>& work, LmdbTxn& txn) const {
+  try {
+    work(txn);
+  } catch (const Error& error) {
+    const bool is_named = error.msg().find(path_) != std::string::npos;
+    if (error.code() != Code::kStoreDamaged || is_named) throw;
+    throw error.with_context("the store " + path_);
+  }
+}
+
 void LmdbStore::write(const std::function<void(Txn&)>& work) {
   if (read_only_) throw_errno(Code::kIoFailure, "cannot write the store " + path_, EROFS);
   // Growing the map moves it, under the feet of any other transaction.
@@ -291,7 +306,7 @@ void LmdbStore::write(const std::function<void(Txn&)>& work) {
       extend_file();
       if (!top_up_reserve()) txn.keep_reserve();
       try {
-        work(txn);
+        run<Txn>(work, txn);
         if (!txn.map_full() && txn.commit()) {
           top_up_reserve();  // a large one may have used it up, and a DEL may be the next
           return;
@@ -313,7 +328,7 @@ void LmdbStore::read(const std::function<void(const Txn&)>& work) {
     int& n;
     ~Count() { --n; }
   } count{++open_txns_};
-  work(txn);
+  run<const Txn>(work, txn);
 }
 
 }  // namespace
