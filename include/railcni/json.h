@@ -18,6 +18,7 @@ class Json {
   using Array = std::vector<Json>;
   using Member = std::pair<std::string, Json>;
   using Object = std::vector<Member>;
+  struct Field;  // of a list in braces: a name and a value, which is moved out of the list
 
   // Documents nested deeper than this are refused: nothing of CNI comes near it, and every walk
   // over a value is recursive.
@@ -36,7 +37,8 @@ class Json {
   Json(std::string value) : value_(std::move(value)) {}
 
   static Json array(Array items = {});
-  static Json object(std::initializer_list<Member> members = {});
+  static Json object() { return object({}); }
+  static Json object(std::initializer_list<Field> members);
   // Returns an array with one string item for each of `items`.
   static Json strings(const std::vector<std::string>& items);
 
@@ -45,9 +47,9 @@ class Json {
   // trailing text and nesting beyond kMaxDepth included.
   static Json parse(std::string_view text);
 
-  // Throws when parse() would not read this back, or only just (nesting of kMaxDepth). Of a text
-  // that dump() wrote there is no need to make the values again.
-  static void check(std::string_view text);
+  // How many objects and arrays are inside of each other: 0 for a number, 1 for []. What is nested
+  // kMaxDepth - 1 deep at most, and written by dump(), parse() can read.
+  int depth() const;
 
   // Writes the value; what is not UTF-8 in a string becomes U+FFFD. With `indent` > 0 over several
   // lines, indented by that many spaces.
@@ -98,6 +100,11 @@ class Json {
 
  private:
   std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, Array, Object> value_;
+};
+
+struct Json::Field {
+  std::string_view name;
+  mutable Json value;
 };
 
 // True when the text is well-formed UTF-8.

@@ -49,6 +49,7 @@ class Store {
   enum class Mode {
     kCreate,    // make folder and file when missing
     kExisting,  // give nullptr when there is no file
+    kRead,      // likewise, and no write() is to come: cheaper to open
   };
 
   // Opens one of the two files. Throws Error{kIoFailure} when folder or file cannot be made or

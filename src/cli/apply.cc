@@ -1,5 +1,4 @@
 // railcni apply
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -119,18 +118,17 @@ int apply_files(const Invocation& invocation, const std::vector<std::string>& fi
 
 }  // namespace
 
-void add_apply(CLI::App& app, Invocation& invocation) {
-  CLI::App* command = app.add_subcommand("apply", kHelp);
-  command->footer(kFooter);
+void add_apply(const Command& app, Invocation& invocation) {
+  const Command command = app.add("apply", kHelp);
+  command.footer(kFooter);
   auto files = std::make_shared<std::vector<std::string>>();
-  command->add_option("-f,--filename", *files, "File to apply, - is stdin; may be repeated")
-      ->required()
-      ->type_name("FILE")
-      ->allow_extra_args(false);
-  add_store_options(*command, invocation);
-  command->callback([&invocation, files] {
-    invocation.run = [files](const Invocation& i) { return apply_files(i, *files); };
-  });
+  command.option({.name = "-f,--filename",
+                  .type = "FILE",
+                  .help = "File to apply, - is stdin; may be repeated",
+                  .required = true},
+                 *files);
+  command.store_options(invocation);
+  command.runs(invocation, [files](const Invocation& i) { return apply_files(i, *files); });
 }
 
 }  // namespace railcni::cli

@@ -78,28 +78,19 @@ int usage_error(const CLI::App& app, const std::string& what) {
   return kUsageError;
 }
 
-// A check of an option's value that leaves no trace in the help.
-CLI::Validator value_check(const std::string& what, bool (*is_right)(const std::string&)) {
-  return CLI::Validator(
-      [what, is_right](std::string& value) {
-        return is_right(value) ? std::string() : what + ", not \"" + value + "\"";
-      },
-      "");
-}
-
 int run(int argc, char** argv, Invocation& invocation) {
   CLI::App app(kDescription, "railcni");
-  app.require_subcommand(1);
   app.set_help_flag("-h,--help", "Show this help and exit");
   app.set_version_flag("--version", "railcni " RAILCNI_VERSION);
-  add_version(app, invocation);
-  add_apply(app, invocation);
-  add_pool(app, invocation);
-  add_lease(app, invocation);
-  add_gc(app, invocation);
-  add_render(app, invocation);
-  add_install(app, invocation);
-  add_rdma(app, invocation);
+  const Command command(&app);
+  add_version(command, invocation);
+  add_apply(command, invocation);
+  add_pool(command, invocation);
+  add_lease(command, invocation);
+  add_gc(command, invocation);
+  add_render(command, invocation);
+  add_install(command, invocation);
+  add_rdma(command, invocation);
   app.footer(kFooter);  // last: subcommands inherit what is there when they are added
   if (argc <= 1) {
     print(app.help());
@@ -121,32 +112,22 @@ int run(int argc, char** argv, Invocation& invocation) {
 
 }  // namespace
 
-void add_output_option(CLI::App& command, Invocation& invocation) {
-  command
-      .add_option("-o,--output", invocation.output,
-                  "table (the default) for people; json: one document on stdout, errors included")
-      ->type_name("table|json")
-      ->check(value_check("must be table or json", [](const std::string& value) {
-        return value == "table" || value == "json";
-      }));
-}
-
-void add_store_options(CLI::App& command, Invocation& invocation) {
-  add_output_option(command, invocation);
-  command
-      .add_option("--data-dir", invocation.data_dir,
-                  "Folder of the state, the 'dataDir' of network configurations that have one "
-                  "(default: /run/railcni and /var/lib/railcni)")
-      ->type_name("DIR")
-      ->check(value_check("must be an absolute path",
-                          [](const std::string& value) { return value.starts_with('/'); }));
-}
-
 void print(std::string_view text) {
   if (!write_all(STDOUT_FILENO, text)) throw_errno(Code::kIoFailure, "writing to stdout", errno);
 }
 
 void print_json(const Json& json) { print(json.dump(2) + "\n"); }
+
+void JsonList::add(const Json& item) {
+  text_ += text_.size() > 1 ? ",\n  " : "\n  ";
+  // A line break is never part of a string: there it is written as \\n.
+  for (const char c : item.dump(2)) {
+    text_ += c;
+    if (c == '\n') text_ += "  ";
+  }
+}
+
+void JsonList::print() { cli::print(text_ + (text_.size() > 1 ? "\n]\n" : "]\n")); }
 
 void notice(std::string_view line) { write_all(STDERR_FILENO, printable(line) + "\n"); }
 

@@ -1,5 +1,4 @@
 // railcni gc
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iterator>
 #include <memory>
@@ -98,19 +97,17 @@ int collect(const Invocation& invocation, bool dry_run) {
 
 }  // namespace
 
-void add_gc(CLI::App& app, Invocation& invocation) {
-  CLI::App* command = app.add_subcommand(
-      "gc", "Undo what is left of Pods whose network namespace no longer exists");
-  command->footer(
+void add_gc(const Command& app, Invocation& invocation) {
+  const Command command =
+      app.add("gc", "Undo what is left of Pods whose network namespace no longer exists");
+  command.footer(
       "Links, addresses and device claims are given back. Nothing of a namespace that still exists "
       "is touched.\n"
       "Exit code 1 when something could not be undone, or the state file disagrees with itself.");
   auto dry_run = std::make_shared<bool>(false);
-  command->add_flag("--dry-run", *dry_run, "Only show what would be undone");
-  add_store_options(*command, invocation);
-  command->callback([&invocation, dry_run] {
-    invocation.run = [dry_run](const Invocation& i) { return collect(i, *dry_run); };
-  });
+  command.flag("--dry-run", "Only show what would be undone", *dry_run);
+  command.store_options(invocation);
+  command.runs(invocation, [dry_run](const Invocation& i) { return collect(i, *dry_run); });
 }
 
 }  // namespace railcni::cli

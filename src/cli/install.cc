@@ -1,7 +1,6 @@
 // railcni install
 #include <fcntl.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <memory>
@@ -111,23 +110,24 @@ int install(const Invocation& invocation, Options options) {
 
 }  // namespace
 
-void add_install(CLI::App& app, Invocation& invocation) {
-  CLI::App* command = app.add_subcommand("install", kHelp);
-  command->footer(help_footer());
+void add_install(const Command& app, Invocation& invocation) {
+  const Command command = app.add("install", kHelp);
+  command.footer(help_footer());
   auto options = std::make_shared<Options>();
-  command->add_option("--to", options->folder, "Folder of CNI plugins, /opt/cni/bin on most nodes")
-      ->required()
-      ->type_name("DIR");
-  command->add_option("--as", options->names, "Names to make links of; may be repeated")
-      ->type_name("NAME,...")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  command->add_flag("--replace", options->replace,
-                    "Put links also where other plugins of these names are");
-  add_output_option(*command, invocation);
-  command->callback([&invocation, options] {
-    invocation.run = [options](const Invocation& i) { return install(i, *options); };
-  });
+  command.option({.name = "--to",
+                  .type = "DIR",
+                  .help = "Folder of CNI plugins, /opt/cni/bin on most nodes",
+                  .required = true},
+                 options->folder);
+  command.option({.name = "--as",
+                  .type = "NAME,...",
+                  .help = "Names to make links of; may be repeated",
+                  .delimiter = ','},
+                 options->names);
+  command.flag("--replace", "Put links also where other plugins of these names are",
+               options->replace);
+  command.output_option(invocation);
+  command.runs(invocation, [options](const Invocation& i) { return install(i, *options); });
 }
 
 }  // namespace railcni::cli

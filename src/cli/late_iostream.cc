@@ -16,8 +16,11 @@ void __wrap__ZNSt8ios_base4InitC1Ev(void* self);
 
 void __wrap__ZNSt8ios_base4InitC1Ev(void* self) {
   // As main() decides it.
-  const char* command = getenv("CNI_COMMAND");
-  if (command == nullptr || *command == '\0') __real__ZNSt8ios_base4InitC1Ev(self);
+  static const bool is_plugin = [] {
+    const char* command = getenv("CNI_COMMAND");
+    return command != nullptr && *command != '\0';
+  }();
+  if (!is_plugin) __real__ZNSt8ios_base4InitC1Ev(self);
 }
 
 }  // extern "C"

@@ -1,5 +1,4 @@
 // railcni lease list
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <ctime>
 #include <map>
@@ -24,19 +23,40 @@ struct Filter {
 
 struct Row {
   LeaseInfo info;
-  std::optional<Attachment> attachment;
+  // Of the attachment that has it; nothing when there is no record of that. Not the record itself,
+  // which is many times as large: a node may have a million leases.
+  struct Owner {
+    std::string pod_namespace;
+    std::string pod_name;
+    std::string netns_path;
+    std::string cni_type;
+    bool settled = false;
+    int64_t created = 0;
+  };
+  std::optional<Owner> owner;
 };
+
+std::optional<Row::Owner> owner_of(const Txn& txn, const AttachmentKey& key) {
+  std::optional<Attachment> record = get_attachment(txn, key);
+  if (!record) return std::nullopt;
+  return Row::Owner{std::move(record->pod_namespace),
+                    std::move(record->pod_name),
+                    std::move(record->netns_path),
+                    std::move(record->cni_type),
+                    record->settled,
+                    record->created};
+}
 
 std::vector<Row> read_leases(const StorePaths& paths, const Filter& filter) {
   std::vector<Row> rows;
   for (const StorePaths& store : paths.with_networks()) {
-    const auto state = Store::open(Store::File::kState, store, Store::Mode::kExisting);
+    const auto state = Store::open(Store::File::kState, store, Store::Mode::kRead);
     if (!state) continue;
     state->read([&](const Txn& txn) {
       scan_leases(txn, filter.pool, [&](const LeaseInfo& info) {
         if (!filter.network.empty() && info.owner.network != filter.network) return true;
         if (!info.owner.container_id.starts_with(filter.container)) return true;
-        rows.push_back({info, get_attachment(txn, info.owner)});
+        rows.push_back({info, owner_of(txn, info.owner)});
         return true;
       });
     });
@@ -53,8 +73,8 @@ std::string age(int64_t seconds) {
 }
 
 std::string pod_of(const Row& row) {
-  if (!row.attachment || row.attachment->pod_name.empty()) return "";
-  return row.attachment->pod_namespace + "/" + row.attachment->pod_name;
+  if (!row.owner || row.owner->pod_name.empty()) return "";
+  return row.owner->pod_namespace + "/" + row.owner->pod_name;
 }
 
 Json row_json(const Row& row) {
@@ -64,13 +84,13 @@ Json row_json(const Row& row) {
                             {"network", owner.network},
                             {"containerID", owner.container_id},
                             {"ifname", owner.ifname}});
-  if (row.attachment) {
-    json["podNamespace"] = row.attachment->pod_namespace;
-    json["podName"] = row.attachment->pod_name;
-    json["netns"] = row.attachment->netns_path;
-    json["cniType"] = row.attachment->cni_type;
-    json["settled"] = row.attachment->settled;
-    json["created"] = row.attachment->created;
+  if (row.owner) {
+    json["podNamespace"] = row.owner->pod_namespace;
+    json["podName"] = row.owner->pod_name;
+    json["netns"] = row.owner->netns_path;
+    json["cniType"] = row.owner->cni_type;
+    json["settled"] = row.owner->settled;
+    json["created"] = row.owner->created;
   }
   return json;
 }
@@ -78,9 +98,9 @@ Json row_json(const Row& row) {
 int list_leases(const Invocation& invocation, const Filter& filter) {
   const std::vector<Row> rows = read_leases(invocation.paths(), filter);
   if (invocation.json()) {
-    Json json = Json::array();
-    for (const Row& row : rows) json.push_back(row_json(row));
-    print_json(json);
+    JsonList list;
+    for (const Row& row : rows) list.add(row_json(row));
+    list.print();
     return EXIT_SUCCESS;
   }
   if (rows.empty()) {
@@ -93,8 +113,8 @@ int list_leases(const Invocation& invocation, const Filter& filter) {
     const AttachmentKey& owner = row.info.owner;
     table.add_row({row.info.lease.pool, row.info.lease.address.address.to_string(), pod_of(row),
                    owner.network, owner.container_id.substr(0, kShortId), owner.ifname,
-                   row.attachment ? age(now - row.attachment->created) : "",
-                   row.attachment ? row.attachment->netns_path : ""});
+                   row.owner ? age(now - row.owner->created) : "",
+                   row.owner ? row.owner->netns_path : ""});
   }
   print(table.to_string());
   return EXIT_SUCCESS;
@@ -102,21 +122,20 @@ int list_leases(const Invocation& invocation, const Filter& filter) {
 
 }  // namespace
 
-void add_lease(CLI::App& app, Invocation& invocation) {
-  CLI::App* lease = app.add_subcommand("lease", "Look at the addresses that are in use");
-  lease->require_subcommand(1);
-  CLI::App* list = lease->add_subcommand("list", "List the leases and the Pods that have them");
-  list->footer("Example:\n  railcni lease list --network gpu1-macvlan -o json");
+void add_lease(const Command& app, Invocation& invocation) {
+  const Command list = app.add("lease", "Look at the addresses that are in use")
+                           .add("list", "List the leases and the Pods that have them");
+  list.footer("Example:\n  railcni lease list --network gpu1-macvlan -o json");
   auto filter = std::make_shared<Filter>();
-  list->add_option("--pool", filter->pool, "Only leases of this pool")->type_name("NAME");
-  list->add_option("--network", filter->network, "Only leases of this network")->type_name("NAME");
-  list->add_option("--container", filter->container,
-                   "Only leases of this container: its ID or the beginning of it")
-      ->type_name("ID");
-  add_store_options(*list, invocation);
-  list->callback([&invocation, filter] {
-    invocation.run = [filter](const Invocation& i) { return list_leases(i, *filter); };
-  });
+  list.option({.name = "--pool", .type = "NAME", .help = "Only leases of this pool"}, filter->pool);
+  list.option({.name = "--network", .type = "NAME", .help = "Only leases of this network"},
+              filter->network);
+  list.option({.name = "--container",
+               .type = "ID",
+               .help = "Only leases of this container: its ID or the beginning of it"},
+              filter->container);
+  list.store_options(invocation);
+  list.runs(invocation, [filter](const Invocation& i) { return list_leases(i, *filter); });
 }
 
 }  // namespace railcni::cli

@@ -1,5 +1,4 @@
 // railcni pool list, show, delete
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -36,9 +35,9 @@ Json size_json(U128 size) {
 // Runs `work` on snapshots of both files; nullptr for one that does not exist.
 void read_stores(const StorePaths& paths,
                  const std::function<void(const Txn* state, const Txn* pools)>& work) {
-  const auto pools = Store::open(Store::File::kPools, paths, Store::Mode::kExisting);
+  const auto pools = Store::open(Store::File::kPools, paths, Store::Mode::kRead);
   if (!pools) return work(nullptr, nullptr);
-  const auto state = Store::open(Store::File::kState, paths, Store::Mode::kExisting);
+  const auto state = Store::open(Store::File::kState, paths, Store::Mode::kRead);
   pools->read([&](const Txn& pools_txn) {
     if (!state) return work(nullptr, &pools_txn);
     state->read([&](const Txn& state_txn) { work(&state_txn, &pools_txn); });
@@ -143,35 +142,31 @@ int delete_pools(const Invocation& invocation, const std::vector<std::string>& n
 
 }  // namespace
 
-void add_pool(CLI::App& app, Invocation& invocation) {
-  CLI::App* pool = app.add_subcommand("pool", "Look at the applied pools, or delete some");
-  pool->require_subcommand(1);
+void add_pool(const Command& app, Invocation& invocation) {
+  const Command pool = app.add("pool", "Look at the applied pools, or delete some");
 
-  CLI::App* list = pool->add_subcommand("list", "List the pools and how full they are");
-  list->footer("In JSON, sizes beyond 64 bits are text.");
-  add_store_options(*list, invocation);
-  list->callback([&invocation] { invocation.run = list_pools; });
+  const Command list = pool.add("list", "List the pools and how full they are");
+  list.footer("In JSON, sizes beyond 64 bits are text.");
+  list.store_options(invocation);
+  list.runs(invocation, list_pools);
 
-  CLI::App* show = pool->add_subcommand(
+  const Command show = pool.add(
       "show", "Show one pool as a SpiderIPPool document that apply takes, and how full it is");
-  show->footer("Example:\n  railcni pool show gpu1-net11 > gpu1-net11.yaml");
+  show.footer("Example:\n  railcni pool show gpu1-net11 > gpu1-net11.yaml");
   auto name = std::make_shared<std::string>();
-  show->add_option("name", *name, "The pool's name")->required()->type_name("NAME");
-  add_store_options(*show, invocation);
-  show->callback([&invocation, name] {
-    invocation.run = [name](const Invocation& i) { return show_pool(i, *name); };
-  });
+  show.option({.name = "name", .type = "NAME", .help = "The pool's name", .required = true}, *name);
+  show.store_options(invocation);
+  show.runs(invocation, [name](const Invocation& i) { return show_pool(i, *name); });
 
-  CLI::App* remove = pool->add_subcommand("delete", "Delete pools: all that are named, or none");
-  remove->footer(
+  const Command remove = pool.add("delete", "Delete pools: all that are named, or none");
+  remove.footer(
       "A pool with leases cannot be deleted.\n\nExample:\n  railcni pool delete gpu1-net11 "
       "gpu2-net12");
   auto names = std::make_shared<std::vector<std::string>>();
-  remove->add_option("name", *names, "The pools' names")->required()->type_name("NAME");
-  add_store_options(*remove, invocation);
-  remove->callback([&invocation, names] {
-    invocation.run = [names](const Invocation& i) { return delete_pools(i, *names); };
-  });
+  remove.option({.name = "name", .type = "NAME", .help = "The pools' names", .required = true},
+                *names);
+  remove.store_options(invocation);
+  remove.runs(invocation, [names](const Invocation& i) { return delete_pools(i, *names); });
 }
 
 }  // namespace railcni::cli

@@ -1,7 +1,6 @@
 // railcni rdma list
 #include "railcni/rdma.h"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -171,19 +170,17 @@ int list_devices(const Invocation& invocation, const std::string& netns) {
 
 }  // namespace
 
-void add_rdma(CLI::App& app, Invocation& invocation) {
-  CLI::App* rdma = app.add_subcommand("rdma", "Look at RDMA devices");
-  rdma->require_subcommand(1);
-  CLI::App* list =
-      rdma->add_subcommand("list", "List the RDMA devices of the host, and those that Pods have");
-  list->footer("Example:\n  railcni rdma list --netns /run/netns/cni-1234 -o json");
+void add_rdma(const Command& app, Invocation& invocation) {
+  const Command list =
+      app.add("rdma", "Look at RDMA devices")
+          .add("list", "List the RDMA devices of the host, and those that Pods have");
+  list.footer("Example:\n  railcni rdma list --netns /run/netns/cni-1234 -o json");
   auto netns = std::make_shared<std::string>();
-  list->add_option("--netns", *netns, "Only the devices of this network namespace")
-      ->type_name("PATH");
-  add_store_options(*list, invocation);
-  list->callback([&invocation, netns] {
-    invocation.run = [netns](const Invocation& i) { return list_devices(i, *netns); };
-  });
+  list.option(
+      {.name = "--netns", .type = "PATH", .help = "Only the devices of this network namespace"},
+      *netns);
+  list.store_options(invocation);
+  list.runs(invocation, [netns](const Invocation& i) { return list_devices(i, *netns); });
 }
 
 }  // namespace railcni::cli

@@ -1,5 +1,4 @@
 // railcni render
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -72,32 +71,29 @@ int render(const Options& options) {
   return EXIT_SUCCESS;
 }
 
+std::string check_output(const std::string& value) {
+  return value == "nad" || value == "conflist" ? ""
+                                               : "must be nad or conflist, not \"" + value + "\"";
+}
+
 }  // namespace
 
-void add_render(CLI::App& app, Invocation& invocation) {
-  CLI::App* command = app.add_subcommand("render", kHelp);
-  command->footer(kFooter);
+void add_render(const Command& app, Invocation& invocation) {
+  const Command command = app.add("render", kHelp);
+  command.footer(kFooter);
   auto options = std::make_shared<Options>();
-  command
-      ->add_option("-f,--filename", options->files, "File to render, - is stdin; may be repeated")
-      ->required()
-      ->type_name("FILE")
-      ->allow_extra_args(false);
-  command
-      ->add_option("-o,--output", options->output,
-                   "nad (the default): NetworkAttachmentDefinitions as YAML; conflist: "
-                   "configuration lists as JSON, one behind the other")
-      ->type_name("nad|conflist")
-      ->check(CLI::Validator(
-          [](std::string& value) {
-            return value == "nad" || value == "conflist"
-                       ? std::string()
-                       : "must be nad or conflist, not \"" + value + "\"";
-          },
-          ""));
-  command->callback([&invocation, options] {
-    invocation.run = [options](const Invocation&) { return render(*options); };
-  });
+  command.option({.name = "-f,--filename",
+                  .type = "FILE",
+                  .help = "File to render, - is stdin; may be repeated",
+                  .required = true},
+                 options->files);
+  command.option({.name = "-o,--output",
+                  .type = "nad|conflist",
+                  .help = "nad (the default): NetworkAttachmentDefinitions as YAML; conflist: "
+                          "configuration lists as JSON, one behind the other",
+                  .check = check_output},
+                 options->output);
+  command.runs(invocation, [options](const Invocation&) { return render(*options); });
 }
 
 }  // namespace railcni::cli

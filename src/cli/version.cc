@@ -1,5 +1,4 @@
 // railcni version
-#include <CLI/CLI.hpp>
 #include <string>
 
 #include "railcni/request.h"
@@ -23,11 +22,11 @@ int show_version(const Invocation& invocation) {
 
 }  // namespace
 
-void add_version(CLI::App& app, Invocation& invocation) {
-  CLI::App* command =
-      app.add_subcommand("version", "Show the version, and the CNI versions that are spoken");
-  add_output_option(*command, invocation);
-  command->callback([&invocation] { invocation.run = show_version; });
+void add_version(const Command& app, Invocation& invocation) {
+  const Command command =
+      app.add("version", "Show the version, and the CNI versions that are spoken");
+  command.output_option(invocation);
+  command.runs(invocation, show_version);
 }
 
 }  // namespace railcni::cli

@@ -70,9 +70,15 @@ std::array<uint8_t, 16> IpAddress::bytes() const {
 
 std::string IpAddress::to_string() const {
   char buffer[INET6_ADDRSTRLEN] = {};
-  std::array<uint8_t, 16> raw = bytes();
-  inet_ntop(family == Family::kV4 ? AF_INET : AF_INET6, raw.data(), buffer, sizeof buffer);
-  return buffer;
+  const std::array<uint8_t, 16> raw = bytes();
+  if (family == Family::kV6) return inet_ntop(AF_INET6, raw.data(), buffer, sizeof buffer);
+  // inet_ntop() would do it by sprintf(), and an ADD writes some thirty addresses.
+  char* end = buffer;
+  for (size_t i = 0; i < byte_size(); ++i) {
+    if (i > 0) *end++ = '.';
+    end = std::to_chars(end, std::end(buffer), raw[i]).ptr;
+  }
+  return std::string(buffer, end);
 }
 
 std::optional<IpPrefix> IpPrefix::parse(std::string_view text) {

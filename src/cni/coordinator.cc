@@ -126,6 +126,10 @@ CoordinatorConfig read_coordinator(ObjectReader& top) {
     if (config.source_hints && config.mode != Mode::kSourceBased) {
       fail(reader, "addSourceHints", "goes with mode sbr only");
     }
+    if (!config.tune_pod_routes) {
+      if (config.table) fail(reader, "table", "there is none with tunePodRoutes false");
+      if (config.rule_priority) fail(reader, "rulePriority", "no rules with tunePodRoutes false");
+    }
   }
   if (!enabled) config.mode = Mode::kDisabled;
   return config;

@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +12,15 @@
 
 namespace railcni {
 namespace {
+
+#if defined(__x86_64__)
+// Left alone simdjson asks CPUID for the best of its implementations, 10 to 100 us in a virtual
+// machine (see src/start.cc); any of them reads a network configuration in less than that.
+[[maybe_unused]] const bool kChosen = [] {
+  simdjson::get_active_implementation() = simdjson::get_available_implementations()["fallback"];
+  return true;
+}();
+#endif
 
 Json convert(simdjson::dom::element element, int depth) {
   if (depth > Json::kMaxDepth) {
@@ -197,9 +207,14 @@ Json Json::array(Array items) {
   return json;
 }
 
-Json Json::object(std::initializer_list<Member> members) {
+Json Json::object(std::initializer_list<Field> members) {
+  Object object;
+  object.reserve(members.size());
+  for (const Field& member : members) {
+    object.emplace_back(member.name, std::move(member.value));
+  }
   Json json;
-  json.value_ = Object(members);
+  json.value_ = std::move(object);
   return json;
 }
 
@@ -223,16 +238,16 @@ Json Json::parse(std::string_view text) {
   return convert(root, 1);
 }
 
-void Json::check(std::string_view text) {
-  simdjson::dom::parser parser;
-  // An innermost object or array without members does not count here.
-  simdjson::error_code error = parser.allocate(std::max<size_t>(text.size(), 1), kMaxDepth);
-  if (!error) {
-    error = parser.parse(reinterpret_cast<const uint8_t*>(text.data()), text.size()).error();
+int Json::depth() const {
+  int deepest = 0;
+  if (is_array()) {
+    for (const Json& item : as_array()) deepest = std::max(deepest, item.depth());
+  } else if (is_object()) {
+    for (const Member& member : as_object()) deepest = std::max(deepest, member.second.depth());
+  } else {
+    return 0;
   }
-  if (!error) return;
-  throw Error(Code::kDecodingFailure,
-              std::string("not a JSON document: ") + simdjson::error_message(error));
+  return deepest + 1;
 }
 
 std::string Json::dump(int indent) const {

@@ -142,16 +142,14 @@ Attachment Attachment::from_json(const Json& json) {
 
 void put_attachment(Txn& txn, const Attachment& attachment) {
   check_attachment_key(attachment.key);
-  const std::string record = attachment.to_json().dump();
+  const Json record = attachment.to_json();
   // What cannot be read back would be found by the DEL, when it is too late.
-  try {
-    Json::check(record);
-  } catch (const Error& error) {
+  if (record.depth() >= Json::kMaxDepth) {
     throw Error(Code::kInvalidConfig,
-                "attachment " + attachment.key.to_string() + " cannot be recorded: " + error.msg(),
-                error.details());
+                "attachment " + attachment.key.to_string() +
+                    " cannot be recorded: its configuration is nested too deeply");
   }
-  txn.put(attachment_key(attachment.key), record);
+  txn.put(attachment_key(attachment.key), record.dump());
 }
 
 std::optional<Attachment> get_attachment(const Txn& txn, const AttachmentKey& key) {

@@ -95,7 +95,13 @@ int LmdbStore::open_env(unsigned flags, size_t map_size) {
   mdb_env_set_assert(env_, [](MDB_env*, const char*) { die_of_store_fault(); });
   mdb_env_set_maxreaders(env_, kMaxReaders);
   if (map_size != 0) mdb_env_set_mapsize(env_, map_size);
-  return mdb_env_open(env_, path_.c_str(), flags, 0600);
+  rc = mdb_env_open(env_, path_.c_str(), flags, 0600);
+  if (rc != MDB_SUCCESS) return rc;
+  // LMDB leaves the data file open across an exec, for a delegated plugin to inherit.
+  int fd = -1;
+  mdb_env_get_fd(env_, &fd);
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return rc;
 }
 
 void LmdbStore::open(Mode mode, size_t file_size, size_t initial_map_size) {
@@ -109,9 +115,16 @@ void LmdbStore::open(Mode mode, size_t file_size, size_t initial_map_size) {
   size_t map_size = file_size == 0 ? initial_map_size : 0;
 
   int rc = prepare_lock_file(path_ + "-lock");
-  if (rc == 0) rc = open_env(flags, map_size);
+  if (rc == 0 && mode == Mode::kRead) {
+    // Without a writer's buffers and its second descriptor of the file. A file without data, whose
+    // maker died, is one that only a writer can open.
+    rc = open_env(flags | MDB_RDONLY, map_size);
+    read_only_ = rc == MDB_SUCCESS;
+    if (!read_only_) rc = 0;
+  }
+  if (rc == 0 && !read_only_) rc = open_env(flags, map_size);
   auto refused = [&rc] { return rc == EROFS || rc == EACCES || rc == EPERM; };
-  if (refused() && mode == Mode::kExisting) {
+  if (refused() && mode != Mode::kCreate) {
     // Reading needs no more than the file; who cannot write the lock file reads without it, which
     // is safe where nobody can write.
     read_only_ = true;
@@ -135,8 +148,6 @@ void LmdbStore::check_file() {
   mdb_env_info(env_, &info);
   mdb_env_stat(env_, &stat);
   mdb_env_get_fd(env_, &fd);
-  // LMDB leaves the data file open across an exec, for a delegated plugin to inherit.
-  fcntl(fd, F_SETFD, FD_CLOEXEC);
   if (fstat(fd, &file_info) != 0) throw_errno(Code::kIoFailure, "cannot stat " + path_, errno);
   // By division: a damaged number of pages may be of any size.
   size_t pages = static_cast<size_t>(file_info.st_size) / stat.ms_psize;
@@ -366,7 +377,7 @@ std::unique_ptr<Store> open_store(Store::File file, const StorePaths& paths, Sto
   std::string path = store_file_path(file, paths);
   struct stat info;
   bool exists = stat(path.c_str(), &info) == 0;
-  if (!exists && mode == Store::Mode::kExisting) {
+  if (!exists && mode != Store::Mode::kCreate) {
     // ENOTDIR: a folder that cannot be cannot hold a file either.
     if (errno == ENOENT || errno == ENOTDIR) return nullptr;
     throw_errno(Code::kIoFailure, "cannot open the store " + path, errno);

@@ -89,7 +89,7 @@ void IpamAdd::read_requests() {
 Result IpamAdd::run() {
   state_ = Store::open(Store::File::kState, paths_, Store::Mode::kCreate);
   if (config_.role != IpamRole::kHostLocal) {
-    pools_ = Store::open(Store::File::kPools, paths_, Store::Mode::kExisting);
+    pools_ = Store::open(Store::File::kPools, paths_, Store::Mode::kRead);
   }
   try {
     lease();
@@ -242,7 +242,7 @@ void ipam_status(const Request& request) {
     const StorePaths paths = store_paths(request.config);
     Store::open(Store::File::kState, paths, Store::Mode::kCreate);
     if (config.role == IpamRole::kHostLocal) return;
-    Store::open(Store::File::kPools, paths, Store::Mode::kExisting);
+    Store::open(Store::File::kPools, paths, Store::Mode::kRead);
     // A master inside of the Pod is there when the Pod is.
     if (!config.link_in_container) find_outer_master(config, "", pools);
   } catch (const Error& error) {

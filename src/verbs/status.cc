@@ -17,7 +17,7 @@ void status(const Request& request) {
   try {
     const StorePaths paths = StorePaths::from_data_dir(config.data_dir);
     Store::open(Store::File::kState, paths, Store::Mode::kCreate);
-    Store::open(Store::File::kPools, paths, Store::Mode::kExisting);
+    Store::open(Store::File::kPools, paths, Store::Mode::kRead);
     RouteSocket host;
     backend->status(host);
   } catch (const Error& error) {

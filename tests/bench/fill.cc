@@ -2,40 +2,18 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <cstdio>
-#include <ctime>
 #include <fstream>
 #include <stdexcept>
 
-#include "railcni/ipam.h"
 #include "railcni/ipam_role.h"
 #include "railcni/range_set.h"
-#include "railcni/result.h"
+#include "tests/support/fill.h"
 
 namespace railcni::bench {
 namespace {
 
-constexpr int kLeasesPerTransaction = 10000;
-
 std::string folder_of(const Json& config) {
   return config.at("ipam").at("dataDir").as_string() + "/" + config.at("name").as_string();
-}
-
-// Spread as a runtime's random IDs are, not in order.
-std::string container_of(int number) {
-  uint64_t bits = static_cast<uint64_t>(number);
-  std::string id;
-  for (int part = 0; part < 4; ++part) {
-    // splitmix64
-    bits += 0x9e3779b97f4a7c15;
-    uint64_t mixed = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
-    char text[17];
-    snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(mixed ^ (mixed >> 31)));
-    id += text;
-  }
-  return id;
 }
 
 }  // namespace
@@ -50,24 +28,12 @@ void fill_ours(const Json& config, int count) {
   Candidates candidates;
   candidates.ipv4 = sets.front().pools();
   candidates.as_one = true;
-  const int64_t now = time(nullptr);
-  for (int done = 0; done < count; done += kLeasesPerTransaction) {
-    const int end = std::min(count, done + kLeasesPerTransaction);
-    store->write([&](Txn& txn) {
-      for (int i = done; i < end; ++i) {
-        Attachment attachment;
-        attachment.key = {network, container_of(i), "eth0", kIpamAttachment};
-        attachment.settled = true;
-        attachment.netns_path = "/run/netns/cni-" + attachment.key.container_id.substr(0, 16);
-        attachment.created = now;
-        attachment.leases = allocate(txn, candidates, {}, attachment.key, now);
-        Result result;
-        result.ips.push_back({attachment.leases.front().address, std::nullopt, std::nullopt});
-        attachment.result = result.to_json("1.1.0");
-        put_attachment(txn, attachment);
-      }
-    });
-  }
+  test::fill_store(*store, candidates, 0, count, [&network](int number) {
+    Attachment attachment;
+    attachment.key = {network, test::container_of(number), "eth0", kIpamAttachment};
+    attachment.netns_path = "/run/netns/cni-" + attachment.key.container_id.substr(0, 16);
+    return attachment;
+  });
 }
 
 void fill_original(const Json& config, int count) {
@@ -80,7 +46,7 @@ void fill_original(const Json& config, int count) {
   for (int i = 0; i < count; ++i, address.value += 1) {
     if (address == set.ranges.front().gateway) address.value += 1;
     last = address.to_string();
-    std::ofstream(folder + "/" + last) << container_of(i) << "\r\neth0";
+    std::ofstream(folder + "/" + last) << test::container_of(i) << "\r\neth0";
   }
   if (count > 0) std::ofstream(folder + "/last_reserved_ip.0") << last;
 }

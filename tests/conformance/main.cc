@@ -1,19 +1,29 @@
 // The conformance suite: drives a built railcni (RAILCNI_BIN) from outside, as runtimes do.
-#define CATCH_CONFIG_RUNNER
+#define CATCH_CONFIG_EXTERNAL_INTERFACES
 #include <catch2/catch.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 
 #include "tests/support/runtime.h"
 #include "tests/support/sandbox.h"
 
-int main(int argc, char** argv) {
-  try {
-    railcni::test::railcni_binary();
-    railcni::test::enter_sandbox();
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "conformance: %s\n", error.what());
-    return 2;
+namespace {
+
+struct Sandbox : Catch::TestEventListenerBase {
+  using TestEventListenerBase::TestEventListenerBase;
+
+  void testRunStarting(const Catch::TestRunInfo&) override {
+    try {
+      railcni::test::railcni_binary();
+      railcni::test::enter_sandbox();
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "conformance: %s\n", error.what());
+      std::exit(2);
+    }
   }
-  return Catch::Session().run(argc, argv);
-}
+};
+
+CATCH_REGISTER_LISTENER(Sandbox)
+
+}  // namespace

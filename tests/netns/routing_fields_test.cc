@@ -124,11 +124,13 @@ TEST_CASE("a malformed coordinator block is refused by key, and leaves nothing")
   Cluster cluster;
   const Json before = snapshot(cluster.pod.path());
   for (const char* block :
-       {R"({"mode":"overlai"})", R"({"tunePodRoutes":"yes"})", R"({"hijackCIDR":["10.0.0.1.2/8"]})",
-        R"({"serviceCIDR":"10.0.0.0/8"})", R"({"policyRoutes":[{"to":"10.0.0.0/8"}]})",
-        R"({"podRPFilter":3})", R"({"txQueueLen":-1})", R"({"podMACPrefix":"0a"})",
-        R"({"podMACPrefix":"01:00"})", R"({"vethLinkAddress":"x"})", R"({"hostRuleTable":254})",
-        R"({"table":255})", R"({"rulePriority":40000})", R"({"detectGatway":true})"}) {
+       {R"({"mode":"overlai"})", R"({"tunePodRoutes":"yes"})",
+        R"({"table":7,"tunePodRoutes":false})", R"({"rulePriority":7,"tunePodRoutes":false})",
+        R"({"hijackCIDR":["10.0.0.1.2/8"]})", R"({"serviceCIDR":"10.0.0.0/8"})",
+        R"({"policyRoutes":[{"to":"10.0.0.0/8"}]})", R"({"podRPFilter":3})", R"({"txQueueLen":-1})",
+        R"({"podMACPrefix":"0a"})", R"({"podMACPrefix":"01:00"})", R"({"vethLinkAddress":"x"})",
+        R"({"hostRuleTable":254})", R"({"table":255})", R"({"rulePriority":40000})",
+        R"({"detectGatway":true})"}) {
     INFO(block);
     const Call add = cluster.runtime.add(cluster.rail_list(1, Json::parse(block)), cluster.rail(1));
     CHECK(add.code() == 7);

@@ -1,0 +1,116 @@
+// The start of the process, in place of glibc's: the same steps, but nobody asks CPUID.
+//
+// A static glibc executes CPUID some 70 times before main(), 50 of them for the sizes of the
+// caches, to choose between implementations of memcpy() and the like. On bare metal that is
+// nothing. In a virtual machine each is an exit to the hypervisor: 1 to 2 us, and 10 us in a nested
+// one, where these 70 were two thirds of the time that a process takes to start and to end. A
+// plugin that lives for a millisecond and copies a few kilobytes gains nothing from it. Without it
+// glibc's selectors take their baseline (SSE2), which every x86-64 processor has.
+//
+// __libc_start_main() is what the C runtime's _start calls. This one replaces libc.a's: it calls
+// glibc's own functions, in glibc's order, and leaves out only what fills its table of the CPU's
+// features, and the reading of GLIBC_TUNABLES: a runtime's environment has no say in how we allocate. Those functions are not an interface: meson.build takes this file for the version of
+// glibc that it was written for (2.36, Debian 12), and the usual start for any other.
+//
+// Until _dl_relocate_static_pie() has run nothing may be called or read through a pointer that
+// needs relocation, and until __libc_setup_tls() there is no stack guard: hence the hidden
+// declarations, and the flags that meson.build compiles this file with.
+#include <link.h>
+#include <stdlib.h>
+
+#include <cstdint>
+
+#pragma GCC visibility push(hidden)
+extern "C" {
+
+// glibc 2.36, csu/libc-start.c and what it calls.
+extern char** __environ;
+extern void* __libc_stack_end;
+extern void* _dl_random;
+extern int __libc_enable_secure;
+void _dl_aux_init(ElfW(auxv_t) * auxv);
+void _dl_relocate_static_pie();
+void __libc_setup_tls();
+void __libc_early_init(bool single_threaded);
+void __libc_init_first(int argc, char** argv, char** environment);
+void __libc_check_standard_fds();
+int __cxa_atexit(void (*function)(void*), void* argument, void* dso);
+
+// Of the linker and of crti.o.
+using Step = void (*)();
+using FirstStep = void (*)(int, char**, char**);
+extern FirstStep __preinit_array_start[], __preinit_array_end[];
+extern FirstStep __init_array_start[], __init_array_end[];
+extern Step __fini_array_start[], __fini_array_end[];
+void _init();
+void _fini();
+
+// What memcpy() and memset() go by, defined in the object that is replaced. The values are those
+// that glibc has before it asks, and for the last three those that it comes to with a shared cache
+// of that size: three quarters of it, and no string instructions.
+long __x86_data_cache_size_half = 32 * 1024 / 2;
+long __x86_data_cache_size = 32 * 1024;
+long __x86_shared_cache_size_half = 1024 * 1024 / 2;
+long __x86_shared_cache_size = 1024 * 1024;
+long __x86_shared_non_temporal_threshold = 1024 * 1024 * 3 / 4;
+long __x86_rep_movsb_threshold = 2048;
+long __x86_rep_stosb_threshold = 2048;
+long __x86_rep_movsb_stop_threshold = 1024 * 1024 * 3 / 4;
+int __x86_string_control = 0;
+
+}  // extern "C"
+#pragma GCC visibility pop
+
+namespace {
+
+void run_destructors(void*) {
+  for (Step* step = __fini_array_end; step != __fini_array_start;) (*--step)();
+  _fini();
+}
+
+void run_constructors(int argc, char** argv) {
+  for (FirstStep* step = __preinit_array_start; step != __preinit_array_end; ++step) {
+    (*step)(argc, argv, __environ);
+  }
+  _init();
+  for (FirstStep* step = __init_array_start; step != __init_array_end; ++step) {
+    (*step)(argc, argv, __environ);
+  }
+}
+
+// Of the 16 random bytes that the kernel gives (AT_RANDOM) the first eight guard the stack, less
+// the lowest, so that no string can run over it, and the others mangle stored pointers. The
+// compiler and glibc look for them at these places of the thread's block (x86-64 TLS ABI).
+void set_guards() {
+  const auto* random = static_cast<const std::uint64_t*>(_dl_random);
+  const std::uint64_t stack = random[0] & ~std::uint64_t{0xff};
+  const std::uint64_t pointers = random[1];
+  asm volatile("movq %0, %%fs:0x28" : : "r"(stack));
+  asm volatile("movq %0, %%fs:0x30" : : "r"(pointers));
+}
+
+}  // namespace
+
+extern "C" {
+
+// Takes what _start (crt1.o, x86-64) passes on; never returns. `rtld_fini` is what the kernel
+// leaves in rdx: nothing for a static program.
+[[noreturn]] int __libc_start_main(int (*main)(int, char**, char**), int argc, char** argv,
+                                   void (*)(), void (*)(), void (*)(), void* stack_end) {
+  __environ = argv + argc + 1;
+  __libc_stack_end = stack_end;
+  char** end = __environ;
+  while (*end != nullptr) ++end;
+  _dl_aux_init(reinterpret_cast<ElfW(auxv_t)*>(end + 1));
+  _dl_relocate_static_pie();
+  __libc_setup_tls();
+  set_guards();
+  __libc_early_init(true);
+  __libc_init_first(argc, argv, __environ);
+  __cxa_atexit(run_destructors, nullptr, nullptr);
+  if (__libc_enable_secure != 0) __libc_check_standard_fds();
+  run_constructors(argc, argv);
+  exit(main(argc, argv, __environ));
+}
+
+}  // extern "C"
