@@ -18,9 +18,9 @@ struct LinkSysctl {
   std::string value;
 };
 
-// Writes each, in the current namespace. Not being able to is logged and no reason to fail: without
-// /proc, or without IPv6 in the kernel, the file is not there, and what really depends on it fails
-// at its own step, by name.
+// Writes each, in the current namespace. A file that cannot be opened is logged and no reason to
+// fail: without /proc, or without IPv6 in the kernel, it is not there, and what really depends on
+// it fails at its own step, by name. Throws Error{kKernel} when the kernel does not take the value.
 void write_sysctls(const std::vector<LinkSysctl>& sysctls);
 
 // The sysctls of an interface that gets `ips`: ndisc_notify, and with an IPv6 address also

@@ -161,6 +161,7 @@ class NetlinkSocket {
   // Reads replies until each of `outcomes` (sequence numbers from `first` on) has its
   // acknowledgement.
   void receive(uint32_t first, std::vector<NetlinkOutcome>& outcomes, const OnMessage& on_message);
+  void discard_replies();
 
   std::unique_ptr<nl_sock, Free> socket_;
   std::unique_ptr<char[]> buffer_;

@@ -17,8 +17,11 @@ void write_sysctls(const std::vector<LinkSysctl>& sysctls) {
     const std::string path =
         std::string("/proc/sys/net/") + sysctl.family + "/conf/" + sysctl.link + "/" + sysctl.key;
     const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (!fd || ::write(fd.get(), sysctl.value.data(), sysctl.value.size()) < 0) {
-      log_info("cannot write " + path + ": " + errno_text(errno));
+    if (!fd) {
+      log_info("cannot open " + path + ": " + errno_text(errno));
+    } else if (TEMP_FAILURE_RETRY(::write(fd.get(), sysctl.value.data(), sysctl.value.size())) <
+               0) {
+      throw_errno(Code::kKernel, "cannot write " + sysctl.value + " to " + path, errno);
     }
   }
 }

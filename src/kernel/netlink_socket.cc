@@ -22,6 +22,10 @@ constexpr size_t kReceiveBuffer = 128 << 10;
 // How often a dump is begun again because something changed underneath (NLM_F_DUMP_INTR).
 constexpr int kDumpTries = 5;
 
+// The acknowledgements of all that is sent at once wait together in the socket's buffer, which by
+// the kernel's default holds some 270 of them; the others are lost.
+constexpr size_t kMostAtOnce = 64;
+
 constexpr int kBusyTries = 40;
 constexpr useconds_t kBusyPause = 50000;  // microseconds
 
@@ -79,25 +83,40 @@ void NetlinkSocket::receive(uint32_t first, std::vector<NetlinkOutcome>& outcome
   while (waiting > 0) {
     const ssize_t count = recv(nl_socket_get_fd(socket_.get()), buffer_.get(), kReceiveBuffer, 0);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw_errno(Code::kKernel, "cannot receive on a netlink socket", errno);
+    if (count < 0) {
+      const int reason = errno;
+      discard_replies();
+      throw_errno(Code::kKernel, "cannot receive on a netlink socket", reason);
+    }
     waiting -= read_replies(buffer_.get(), static_cast<size_t>(count), first, outcomes, on_message);
+  }
+}
+
+// A dump goes on as it is received, and a second one is refused (EBUSY) until its end.
+void NetlinkSocket::discard_replies() {
+  const int fd = nl_socket_get_fd(socket_.get());
+  while (recv(fd, buffer_.get(), kReceiveBuffer, MSG_DONTWAIT) > 0) {
   }
 }
 
 std::vector<size_t> NetlinkSocket::send(const NetlinkBatch& batch) {
   std::vector<size_t> existed;
-  if (batch.empty()) return existed;
-  std::vector<const nlmsghdr*> messages;
-  for (const NetlinkBatch::Step& step : batch.steps_) messages.push_back(step.message.header());
-  std::vector<NetlinkOutcome> outcomes(messages.size());
-  receive(transmit(messages), outcomes, nullptr);
-  for (size_t i = 0; i < outcomes.size(); ++i) {
-    if (outcomes[i].error == 0) continue;
-    if (outcomes[i].error == EEXIST && batch.steps_[i].may_exist) {
-      existed.push_back(i);
-      continue;
+  const std::vector<NetlinkBatch::Step>& steps = batch.steps_;
+  for (size_t begin = 0; begin < steps.size(); begin += kMostAtOnce) {
+    const size_t end = std::min(begin + kMostAtOnce, steps.size());
+    std::vector<const nlmsghdr*> messages;
+    for (size_t i = begin; i < end; ++i) messages.push_back(steps[i].message.header());
+    std::vector<NetlinkOutcome> outcomes(messages.size());
+    receive(transmit(messages), outcomes, nullptr);
+    for (size_t i = begin; i < end; ++i) {
+      const NetlinkOutcome& outcome = outcomes[i - begin];
+      if (outcome.error == 0) continue;
+      if (outcome.error == EEXIST && steps[i].may_exist) {
+        existed.push_back(i);
+        continue;
+      }
+      throw kernel_refusal(steps[i].what, outcome.error, outcome.explanation);
     }
-    throw kernel_refusal(batch.steps_[i].what, outcomes[i].error, outcomes[i].explanation);
   }
   return existed;
 }

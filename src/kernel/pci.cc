@@ -162,7 +162,7 @@ std::vector<uint16_t> Sysfs::pkeys(const std::string& device, const std::string&
 
 void Sysfs::write_file(const std::string& path, const std::string& text) const {
   const Fd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!fd || write(fd.get(), text.data(), text.size()) < 0) {
+  if (!fd || TEMP_FAILURE_RETRY(write(fd.get(), text.data(), text.size())) < 0) {
     throw_errno(Code::kKernel, "cannot write " + text + " to " + path, errno);
   }
 }

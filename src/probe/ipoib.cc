@@ -43,8 +43,9 @@ void send_arp(const LinkInfo& link, const IpAddress& address) {
   to.header.sll_halen = static_cast<uint8_t>(link.broadcast.size());
   std::ranges::copy(link.broadcast, to.bytes.begin() + kAddressAt);
   const auto packet = ipoib_arp_announcement(link.address, address);
-  if (sendto(fd.get(), packet.data(), packet.size(), 0, reinterpret_cast<const sockaddr*>(&to),
-             static_cast<socklen_t>(kAddressAt + link.broadcast.size())) < 0) {
+  if (TEMP_FAILURE_RETRY(sendto(fd.get(), packet.data(), packet.size(), 0,
+                                reinterpret_cast<const sockaddr*>(&to),
+                                static_cast<socklen_t>(kAddressAt + link.broadcast.size()))) < 0) {
     throw_errno(Code::kKernel, link.name + ": cannot announce " + address.to_string(), errno);
   }
 }
@@ -68,8 +69,8 @@ void send_advertisement(const LinkInfo& link, const IpAddress& address) {
       setsockopt(fd.get(), IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &kHopLimit, sizeof kHopLimit) != 0 ||
       setsockopt(fd.get(), IPPROTO_IPV6, IPV6_MULTICAST_IF, &link.index, sizeof link.index) != 0 ||
       bind(fd.get(), reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0 ||
-      sendto(fd.get(), message.data(), message.size(), 0, reinterpret_cast<const sockaddr*>(&to),
-             sizeof to) < 0) {
+      TEMP_FAILURE_RETRY(sendto(fd.get(), message.data(), message.size(), 0,
+                                reinterpret_cast<const sockaddr*>(&to), sizeof to)) < 0) {
     throw_errno(Code::kKernel, link.name + ": cannot announce " + address.to_string(), errno);
   }
 }

@@ -17,6 +17,12 @@ std::atomic<StoreFaultStyle> fault_style{StoreFaultStyle::kCniDocument};
 
 int guards = 0;
 
+// Of the first guard; a copy, since the store that gave it may be gone.
+char fallback_message[4096];
+
+// The handler's own: what is damaged may have led LMDB to the end of the stack.
+alignas(16) char signal_stack[16384];
+
 // SIGFPE: LMDB divides by the page size that it finds in the file. SIGABRT: what glibc's malloc
 // ends with when a damaged node's size has made LMDB write over the heap.
 constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
@@ -35,6 +41,10 @@ void write_all(int fd, const char* data, size_t size) {
 void write_text(int fd, const char* text) { write_all(fd, text, std::strlen(text)); }
 
 void on_fault(int signal_number) {
+  if (fault_message.load() == nullptr && fallback_message[0] != '\0') {
+    fault_message_size = std::strlen(fallback_message);
+    fault_message = fallback_message;
+  }
   if (fault_message.load() != nullptr) die_of_store_fault();
   // Not the store's: let it happen again under the action that was there before us.
   for (size_t i = 0; i < std::size(kSignals); ++i) {
@@ -44,8 +54,13 @@ void on_fault(int signal_number) {
 
 }  // namespace
 
-FaultGuard::FaultGuard() {
+FaultGuard::FaultGuard(const std::string& fallback) {
   if (guards++ > 0) return;
+  if (fallback.size() < sizeof fallback_message) {
+    std::memcpy(fallback_message, fallback.c_str(), fallback.size() + 1);
+  }
+  const stack_t stack{.ss_sp = signal_stack, .ss_flags = 0, .ss_size = sizeof signal_stack};
+  sigaltstack(&stack, nullptr);
   struct sigaction action {};
   action.sa_handler = on_fault;
   sigemptyset(&action.sa_mask);

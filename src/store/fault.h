@@ -13,12 +13,14 @@
 
 namespace railcni {
 
-// Handles SIGSEGV, SIGBUS, SIGFPE and SIGABRT while it lives and a FaultScope is open; faults
-// outside of one go to the action that was there before. Guards may nest (the two files); the last
-// one gives back the actions.
+// Handles SIGSEGV, SIGBUS, SIGFPE and SIGABRT while it lives. Guards may nest (the two files); the
+// last one gives back the actions that were there before.
 class FaultGuard {
  public:
-  FaultGuard();
+  // `fallback` is the message of a fault outside of any FaultScope: a damaged page may have made
+  // LMDB write over the heap, which shows later. The first guard's counts; empty: such a fault goes
+  // to the action that was there before.
+  explicit FaultGuard(const std::string& fallback = "");
   ~FaultGuard();
   FaultGuard(const FaultGuard&) = delete;
   FaultGuard& operator=(const FaultGuard&) = delete;

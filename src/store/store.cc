@@ -60,6 +60,10 @@ class LmdbStore : public Store {
     if (env_ != nullptr) mdb_env_close(std::exchange(env_, nullptr));
   }
   LmdbTxn begin(unsigned flags);
+  int reopen();
+  // Runs `work`. What it finds damaged names its key, but not the file.
+  template <typename AnyTxn>
+  void run(const std::function<void(AnyTxn&)>& work, LmdbTxn& txn) const;
   void refresh_map_size() {
     MDB_envinfo info;
     mdb_env_info(env_, &info);
@@ -73,8 +77,10 @@ class LmdbStore : public Store {
   File file_;
   std::string path_;
   std::string fault_text_;
-  FaultGuard guard_;
+  FaultGuard guard_{escape_for_fault("railcni crashed, to which damage of the store " + path_ +
+                                     " can lead; " + way_out(file_))};
   MDB_env* env_ = nullptr;
+  unsigned flags_ = 0;  // that the environment was opened with
   MDB_dbi dbi_ = 0;
   bool read_only_ = false;
   size_t map_size_ = 0;
@@ -83,12 +89,19 @@ class LmdbStore : public Store {
 
 int LmdbStore::open_env(unsigned flags, size_t map_size) {
   close();
+  flags_ = flags;
   int rc = mdb_env_create(&env_);
   if (rc != MDB_SUCCESS) return rc;
   mdb_env_set_assert(env_, [](MDB_env*, const char*) { die_of_store_fault(); });
   mdb_env_set_maxreaders(env_, kMaxReaders);
   if (map_size != 0) mdb_env_set_mapsize(env_, map_size);
-  return mdb_env_open(env_, path_.c_str(), flags, 0600);
+  rc = mdb_env_open(env_, path_.c_str(), flags, 0600);
+  if (rc != MDB_SUCCESS) return rc;
+  // LMDB leaves the data file open across an exec, for a delegated plugin to inherit.
+  int fd = -1;
+  mdb_env_get_fd(env_, &fd);
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return rc;
 }
 
 void LmdbStore::open(Mode mode, size_t file_size, size_t initial_map_size) {
@@ -135,8 +148,6 @@ void LmdbStore::check_file() {
   mdb_env_info(env_, &info);
   mdb_env_stat(env_, &stat);
   mdb_env_get_fd(env_, &fd);
-  // LMDB leaves the data file open across an exec, for a delegated plugin to inherit.
-  fcntl(fd, F_SETFD, FD_CLOEXEC);
   if (fstat(fd, &file_info) != 0) throw_errno(Code::kIoFailure, "cannot stat " + path_, errno);
   // By division: a damaged number of pages may be of any size.
   size_t pages = static_cast<size_t>(file_info.st_size) / stat.ms_psize;
@@ -241,14 +252,28 @@ void LmdbStore::check_meta() {
               way_out(file_));
 }
 
+// After a commit that could not write its meta page LMDB gives nothing but MDB_PANIC. What was
+// committed before is whole, and the rollback of a failed ADD needs it.
+int LmdbStore::reopen() {
+  const int rc = open_env(flags_, 0);
+  dbi_ = 0;
+  if (rc == MDB_SUCCESS) refresh_map_size();
+  return rc;
+}
+
 LmdbTxn LmdbStore::begin(unsigned flags) {
   MDB_txn* txn = nullptr;
-  int rc;
+  int rc = mdb_txn_begin(env_, nullptr, flags, &txn);
+  if (rc == MDB_PANIC && open_txns_ == 0) {
+    rc = reopen();
+    if (rc == MDB_SUCCESS) rc = mdb_txn_begin(env_, nullptr, flags, &txn);
+  }
   // Another process may grow the file as often as it likes.
-  while ((rc = mdb_txn_begin(env_, nullptr, flags, &txn)) == MDB_MAP_RESIZED) {
+  while (rc == MDB_MAP_RESIZED) {
     rc = open_txns_ > 0 ? EBUSY : mdb_env_set_mapsize(env_, 0);
     if (rc != MDB_SUCCESS) throw_lmdb(rc, file_, path_, "map");
     refresh_map_size();
+    rc = mdb_txn_begin(env_, nullptr, flags, &txn);
   }
   if (rc != MDB_SUCCESS) throw_lmdb(rc, file_, path_, "open");
   if (dbi_ == 0) {
@@ -262,6 +287,17 @@ LmdbTxn LmdbStore::begin(unsigned flags) {
     }
   }
   return LmdbTxn(txn, dbi_, file_, path_, map_size_);
+}
+
+template <typename AnyTxn>
+void LmdbStore::run(const std::function<void(AnyTxn&)>& work, LmdbTxn& txn) const {
+  try {
+    work(txn);
+  } catch (const Error& error) {
+    const bool is_named = error.msg().find(path_) != std::string::npos;
+    if (error.code() != Code::kStoreDamaged || is_named) throw;
+    throw error.with_context("the store " + path_);
+  }
 }
 
 void LmdbStore::write(const std::function<void(Txn&)>& work) {
@@ -281,7 +317,7 @@ void LmdbStore::write(const std::function<void(Txn&)>& work) {
       extend_file();
       if (!top_up_reserve()) txn.keep_reserve();
       try {
-        work(txn);
+        run<Txn>(work, txn);
         if (!txn.map_full() && txn.commit()) {
           top_up_reserve();  // a large one may have used it up, and a DEL may be the next
           return;
@@ -303,7 +339,7 @@ void LmdbStore::read(const std::function<void(const Txn&)>& work) {
     int& n;
     ~Count() { --n; }
   } count{++open_txns_};
-  work(txn);
+  run<const Txn>(work, txn);
 }
 
 }  // namespace

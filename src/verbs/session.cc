@@ -31,6 +31,19 @@ void undo_all_routing(Session& session, RouteSocket* pod, const Attachment& atta
   undo_routing(session.host, pod, plan, attachment.cni_type.empty() ? "" : attachment.key.ifname);
 }
 
+// From here on the attachment stands no more: an ADD of the same one, after a kill in the middle of
+// what follows, must not return its result. Without that result the record is smaller, so that a
+// full disk takes the change.
+void unsettle(Store& state, const AttachmentKey& key) {
+  state.write([&key](Txn& txn) {
+    std::optional<Attachment> record = get_attachment(txn, key);
+    if (!record || !record->settled) return;
+    record->settled = false;
+    record->result = nullptr;
+    put_attachment(txn, *record);
+  });
+}
+
 }  // namespace
 
 AttachmentKey attachment_key(const Request& request) {
@@ -77,6 +90,7 @@ void undo(Session& session, const Attachment& attachment, const std::string& pat
         "attachment " + attachment.key.to_string() +
             " was made by a backend that this railcni does not have: " + attachment.cni_type);
   }
+  if (attachment.settled) unsettle(*session.state, attachment.key);
   std::optional<RouteSocket> pod;
   const std::optional<Netns> netns = find_pod(session, attachment, path_hint);
   if (netns) {

@@ -243,5 +243,29 @@ TEST_CASE("a page that is not there is one error, in the style that was asked fo
   CHECK(WIFSIGNALED(own_bug.status));
 }
 
+TEST_CASE("a crash after the store was used is one error, too", "[store]") {
+  TempDir dir;
+  auto crash = test::run_child(STDOUT_FILENO, [&] {
+    const auto store = open_state(dir);
+    raise(SIGABRT);
+    return 0;
+  });
+  REQUIRE(WIFEXITED(crash.status));
+  CHECK(WEXITSTATUS(crash.status) == 1);
+  CHECK_THAT(Json::parse(crash.output).at("msg").as_string(),
+             Catch::StartsWith("railcni crashed") && Catch::Contains(state_path(dir)));
+  // Also where there is no stack left for the handler.
+  auto deep = test::run_child(STDOUT_FILENO, [&] {
+    const auto store = open_state(dir);
+    std::function<int(int)> recurse = [&](int depth) {
+      volatile char frame[4096] = {};
+      return recurse(depth + 1) + frame[depth % 4096];
+    };
+    return recurse(0);
+  });
+  REQUIRE(WIFEXITED(deep.status));
+  CHECK(WEXITSTATUS(deep.status) == 1);
+}
+
 }  // namespace
 }  // namespace railcni

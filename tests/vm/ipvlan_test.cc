@@ -2,7 +2,6 @@
 #include <catch2/catch.hpp>
 
 #include "tests/netns/world.h"
-#include "tests/support/kill_at.h"
 #include "tests/vm/machine.h"
 
 using namespace railcni;
@@ -118,28 +117,4 @@ TEST_CASE("what an ipvlan cannot be is refused, and leaves nothing", "[ethernet]
   ip("link add net1 type dummy", pod.path());
   refuses(ipvlan_list(dir, "rail1", Json::object()), "already exists", 7);
   CHECK(link_of("net1", pod.path()).is_object());
-}
-
-TEST_CASE("an ipvlan ADD killed at each step is undone by DEL", "[ethernet]") {
-  Machine machine;
-  const Json before = machine_snapshot();
-  const std::string dir = make_folder("ipvlan");
-  Runtime runtime;
-  Pod pod;
-  const Json list = ipvlan_list(dir, "rail1", Json::object());
-  const Container container{.id = "victim", .netns = pod.path()};
-  const Command command{.argv = {railcni_binary()},
-                        .env = runtime.environment("ADD", container),
-                        .stdin_text = Runtime::plugin_config(list, 0, container, nullptr).dump()};
-  int n = 1;
-  while (run_and_kill_at(command, n, KillPoints::kEffects)) {
-    INFO("killed at step " << n);
-    REQUIRE(runtime.del(list, container).ok());
-    CHECK(link_of("net1", pod.path()).is_null());
-    CHECK(leased(dir).empty());
-    ++n;
-  }
-  CHECK(n > 10);
-  REQUIRE(runtime.del(list, container).ok());
-  CHECK(machine_changes_since(before) == "");
 }

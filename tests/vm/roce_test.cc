@@ -2,7 +2,6 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
-#include "tests/support/kill_at.h"
 #include "tests/vm/rdma_world.h"
 
 using namespace railcni;
@@ -77,28 +76,6 @@ TEST_CASE("a VF and its RDMA device come home when the namespace dies", "[roce]"
   pod.destroy();
   world.del(list, container);
   world.require_nothing_left();
-}
-
-TEST_CASE("a sriov ADD with isolation killed at each step is undone", "[roce]") {
-  RdmaWorld world;
-  const Json list = sriov(world, world.near[2], Json::object({{"rdmaDeviceName", "roce0"}}));
-  int n = 1;
-  for (;; ++n) {
-    INFO("ADD killed at step " << n);
-    Pod pod;
-    const Container container{.id = "victim", .netns = pod.path()};
-    const bool killed =
-        run_and_kill_at(world.command("ADD", list, container), n, KillPoints::kEffects);
-    if (n % 4 >= 2) pod.destroy();
-    if (n % 2 == 1 || !killed) {
-      world.del(list, container);
-    } else {
-      REQUIRE(world.runtime.gc(list, {}).ok());
-    }
-    world.require_nothing_left();
-    if (!killed) break;
-  }
-  CHECK(n > 12);
 }
 
 TEST_CASE("enableRdma of older configurations isolates too", "[roce]") {

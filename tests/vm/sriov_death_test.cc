@@ -2,7 +2,6 @@
 #include <catch2/catch.hpp>
 
 #include "tests/netns/world.h"
-#include "tests/support/kill_at.h"
 #include "tests/vm/machine.h"
 #include "tests/vm/sriov_world.h"
 
@@ -25,11 +24,6 @@ struct Bench {
                           vfs[5]);
   Json before = machine_snapshot();
 
-  Command command(const std::string& verb, const Container& container) const {
-    return {.argv = {railcni_binary()},
-            .env = runtime.environment(verb, container),
-            .stdin_text = Runtime::plugin_config(list, 0, container, nullptr).dump()};
-  }
   void require_nothing_left() {
     CHECK(machine_changes_since(before) == "");
     require_store_empty();
@@ -41,44 +35,6 @@ struct Bench {
 };
 
 }  // namespace
-
-TEST_CASE("a sriov ADD killed at each step is undone by DEL or GC", "[ethernet]") {
-  Bench bench;
-  const Pod pod;
-  const Container container{.id = "victim", .netns = pod.path()};
-  int n = 1;
-  while (run_and_kill_at(bench.command("ADD", container), n, KillPoints::kEffects)) {
-    INFO("killed at step " << n);
-    const Call undone =
-        n % 2 == 1 ? bench.runtime.del(bench.list, container) : bench.runtime.gc(bench.list, {});
-    INFO(undone.describe());
-    REQUIRE(undone.ok());
-    bench.require_nothing_left();
-    ++n;
-  }
-  CHECK(n > 15);
-  REQUIRE(bench.runtime.del(bench.list, container).ok());
-  bench.require_nothing_left();
-}
-
-TEST_CASE("a sriov DEL killed at each step is completed by DEL or GC", "[ethernet]") {
-  Bench bench;
-  const Pod pod;
-  const Container container{.id = "victim", .netns = pod.path()};
-  for (int n = 1;; ++n) {
-    const Call add = bench.runtime.add(bench.list, container);
-    INFO(add.describe());
-    REQUIRE(add.ok());
-    const bool killed = run_and_kill_at(bench.command("DEL", container), n, KillPoints::kEffects);
-    INFO("killed at step " << n);
-    const Call undone =
-        n % 2 == 1 ? bench.runtime.del(bench.list, container) : bench.runtime.gc(bench.list, {});
-    INFO(undone.describe());
-    REQUIRE(undone.ok());
-    bench.require_nothing_left();
-    if (!killed) break;
-  }
-}
 
 TEST_CASE("a VF comes back whole when its namespace dies before DEL", "[ethernet]") {
   Bench bench;
