@@ -9,7 +9,8 @@
 //
 // __libc_start_main() is what the C runtime's _start calls. This one replaces libc.a's: it calls
 // glibc's own functions, in glibc's order, and leaves out only what fills its table of the CPU's
-// features, and the reading of GLIBC_TUNABLES: a runtime's environment has no say in how we allocate. Those functions are not an interface: meson.build takes this file for the version of
+// features, and the reading of GLIBC_TUNABLES: a runtime's environment has no say in how we
+// allocate. Those functions are not an interface: meson.build takes this file for the version of
 // glibc that it was written for (2.36, Debian 12), and the usual start for any other.
 //
 // Until _dl_relocate_static_pie() has run nothing may be called or read through a pointer that

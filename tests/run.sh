@@ -86,6 +86,11 @@ binary() {
   single 'the code of a call is in one place of the binary' binary_has_hot_code_together
 }
 
+rules() {
+  printf '\n==> rules\n'
+  single 'third-party headers stay in their rooms, and rooms apart' "$here/lint.sh" "$build" rules
+}
+
 demo() {
   printf '\n==> demo\n'
   single 'the demo runs, and leaves nothing' "$here/demo.sh" "$build"
@@ -126,6 +131,7 @@ vm() {
 for suite in "${@:-all}"; do
   case $suite in
     all)
+      rules
       binary
       suite unit
       suite conformance
@@ -136,7 +142,7 @@ for suite in "${@:-all}"; do
       sanitize
       fuzz
       ;;
-    binary | demo | vm | sanitize | fuzz) "$suite" ;;
+    rules | binary | demo | vm | sanitize | fuzz) "$suite" ;;
     *) suite "$suite" ;;
   esac
 done

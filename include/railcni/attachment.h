@@ -85,9 +85,9 @@ struct Attachment {
 
 // The table of attachments, inside a transaction on the state file. Records are kept by key, so a
 // network's are found by prefix.
-// put_attachment() throws Error{kInvalidConfig} when the record could not be read back (JSON that is
-// nested too deep); get_attachment() throws Error{kStoreDamaged} for
-// a record that cannot be read, which erase_attachment() can erase.
+// put_attachment() throws Error{kInvalidConfig} when the record could not be read back (JSON that
+// is nested too deep); get_attachment() throws Error{kStoreDamaged} for a record that cannot be
+// read, which erase_attachment() can erase.
 void put_attachment(Txn& txn, const Attachment& attachment);
 std::optional<Attachment> get_attachment(const Txn& txn, const AttachmentKey& key);
 bool erase_attachment(Txn& txn, const AttachmentKey& key);
