@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -18,10 +19,18 @@ void fill_standard_fds() {
   }
 }
 
+// A netlink socket's buffer (128 KiB) lives about as long as the process does: on the heap it costs
+// less than as a mapping of its own, with its faults and its unmapping.
+void keep_buffers_on_the_heap() {
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  mallopt(M_TRIM_THRESHOLD, 2 << 20);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   fill_standard_fds();
+  keep_buffers_on_the_heap();
   railcni::set_program_name(argc > 0 ? argv[0] : nullptr);
   // A reader that went away is an error of write(2), not the end of a half-done verb.
   signal(SIGPIPE, SIG_IGN);

@@ -110,11 +110,11 @@ void die_of_store_fault() {
 }
 
 std::string escape_for_fault(const std::string& text) {
-  std::string escaped;
-  for (char c : text) {
-    if (c == '"' || c == '\\') escaped += '\\';
+  std::string escaped = text;
+  for (size_t i = 0; i < escaped.size(); ++i) {
     // A control character in a path is nobody's intent; a '?' keeps the document valid.
-    escaped += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
+    if (static_cast<unsigned char>(escaped[i]) < 0x20) escaped[i] = '?';
+    if (escaped[i] == '"' || escaped[i] == '\\') escaped.insert(i++, 1, '\\');
   }
   return escaped;
 }

@@ -84,9 +84,12 @@ constexpr char kQuarantined = 'Q';
 
 template <typename T>
 void append(std::string& out, T number) {
-  for (int shift = static_cast<int>(sizeof(T)) * 8 - 8; shift >= 0; shift -= 8) {
-    out += static_cast<char>(static_cast<uint8_t>(number >> shift));
+  char bytes[sizeof(T)];
+  for (size_t i = sizeof(T); i-- > 0;) {
+    bytes[i] = static_cast<char>(number & 0xff);
+    if constexpr (sizeof(T) > 1) number = static_cast<T>(number >> 8);
   }
+  out.append(bytes, sizeof bytes);
 }
 
 // Reads a T at `offset`; the caller has checked the size.

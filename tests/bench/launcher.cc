@@ -2,6 +2,7 @@
 // process's peak RSS begins with that of the process that started it (exec keeps the larger one),
 // and what a start costs grows with the starter.
 #include <fcntl.h>
+#include <sched.h>
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -139,7 +140,21 @@ void rest() {
   }
 }
 
+// A program that runs alone stays on our processor. On another, one that sleeps has to be woken for
+// it, and ours again at its end, which takes a virtual machine 0.2 to 0.4 ms: more than the
+// program. The reference's plugins, too, are quicker that way.
+void choose_processors(uint32_t number, const cpu_set_t& all) {
+  cpu_set_t ours = all;
+  if (number == 1) {
+    CPU_ZERO(&ours);
+    CPU_SET(sched_getcpu(), &ours);
+  }
+  if (sched_setaffinity(0, sizeof ours, &ours) != 0) die("sched_setaffinity");
+}
+
 int serve() {
+  cpu_set_t all;
+  if (sched_getaffinity(0, sizeof all, &all) != 0) die("sched_getaffinity");
   signal(SIGALRM, kill_all);
   const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (null < 0) die("/dev/null");
@@ -148,6 +163,7 @@ int serve() {
     if (group.programs > kMostPrograms) return 1;
     for (uint32_t i = 0; i < group.programs; ++i) read_program(programs[i]);
     alarm(kLimit);
+    choose_processors(group.programs, all);
     rest();
     const uint64_t begin = now();
     for (started = 0; started < group.programs; ++started) start(programs[started], null);
