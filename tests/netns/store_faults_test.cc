@@ -261,6 +261,9 @@ TEST_CASE("whichever page of the state is damaged: a result, or one error that n
         };
         if (says("\"code\": 101") || says("already exists in the container")) continue;
         if (says("inconsistent state: ")) continue;
+        // LMDB moves memory by what a damaged page says. AddressSanitizer is quicker to see it than
+        // the processor, whose signal becomes the error.
+        if (kSanitized && says("AddressSanitizer") && says("liblmdb")) continue;
         CHECK_THAT(said, Catch::Contains(world.dir));
         ++refused;
         if (outcome.out.empty()) continue;
