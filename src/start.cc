@@ -15,12 +15,13 @@
 //
 // Until _dl_relocate_static_pie() has run nothing may be called or read through a pointer that
 // needs relocation, and until __libc_setup_tls() there is no stack guard: hence the hidden
-// declarations, and the flags that meson.build compiles this file with.
+// declarations, and the flag that meson.build compiles this file with.
 #include <link.h>
 #include <stdlib.h>
 
 #include <cstdint>
 
+// NOLINTBEGIN(bugprone-reserved-identifier): glibc's names.
 #pragma GCC visibility push(hidden)
 extern "C" {
 
@@ -49,14 +50,14 @@ void _fini();
 // What memcpy() and memset() go by, defined in the object that is replaced. The values are those
 // that glibc has before it asks, and for the last three those that it comes to with a shared cache
 // of that size: three quarters of it, and no string instructions.
-long __x86_data_cache_size_half = 32 * 1024 / 2;
-long __x86_data_cache_size = 32 * 1024;
-long __x86_shared_cache_size_half = 1024 * 1024 / 2;
-long __x86_shared_cache_size = 1024 * 1024;
-long __x86_shared_non_temporal_threshold = 1024 * 1024 * 3 / 4;
+long __x86_data_cache_size_half = 16L * 1024;
+long __x86_data_cache_size = 32L * 1024;
+long __x86_shared_cache_size_half = 512L * 1024;
+long __x86_shared_cache_size = 1024L * 1024;
+long __x86_shared_non_temporal_threshold = 768L * 1024;
 long __x86_rep_movsb_threshold = 2048;
 long __x86_rep_stosb_threshold = 2048;
-long __x86_rep_movsb_stop_threshold = 1024 * 1024 * 3 / 4;
+long __x86_rep_movsb_stop_threshold = 768L * 1024;
 int __x86_string_control = 0;
 
 }  // extern "C"
@@ -115,3 +116,4 @@ extern "C" {
 }
 
 }  // extern "C"
+// NOLINTEND(bugprone-reserved-identifier)

@@ -8,6 +8,7 @@
 // nothing to flush.
 #include <cstdlib>
 
+// NOLINTBEGIN(bugprone-reserved-identifier): ld chooses the names.
 extern "C" {
 
 // std::ios_base::Init::Init(), as the linker knows it.
@@ -24,3 +25,4 @@ void __wrap__ZNSt8ios_base4InitC1Ev(void* self) {
 }
 
 }  // extern "C"
+// NOLINTEND(bugprone-reserved-identifier)
