@@ -8,6 +8,13 @@
 #include "railcni/program_name.h"
 #include "railcni/verbs.h"
 
+// Of src/command_line.ld; without that script there are none.
+extern "C" {
+using Constructor = void (*)(int, char**, char**);
+extern Constructor railcni_command_line_begin[] __attribute__((weak, visibility("hidden")));
+extern Constructor railcni_command_line_end[] __attribute__((weak, visibility("hidden")));
+}
+
 namespace {
 
 // A caller may start us with stdin, stdout or stderr closed. The next file we open would then get
@@ -36,5 +43,8 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   const char* command = getenv("CNI_COMMAND");
   if (command != nullptr && *command != '\0') return railcni::run_cni();
+  for (Constructor* step = railcni_command_line_begin; step != railcni_command_line_end; ++step) {
+    (*step)(argc, argv, environ);
+  }
   return railcni::run_cli(argc, argv);
 }
