@@ -31,6 +31,7 @@ void fill_standard_fds() {
 void keep_buffers_on_the_heap() {
   mallopt(M_MMAP_THRESHOLD, 256 << 10);
   mallopt(M_TRIM_THRESHOLD, 2 << 20);
+  mallopt(M_TOP_PAD, 512 << 10);  // it grows once
 }
 
 }  // namespace

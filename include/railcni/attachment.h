@@ -49,7 +49,7 @@ struct AttachmentKey {
 
 // Throws Error{kInvalidConfig} when the network's name, Error{kInvalidEnvironment} when another
 // part is empty, has a '/' or a control character, or is too long: network 200 bytes, container ID
-// 255, ifname 15 (the kernel's limit).
+// 255, ifname 15 (the kernel's limit) and without a ':'.
 void check_attachment_key(const AttachmentKey& key);
 
 // An address that the IPAM gave to an attachment.

@@ -75,7 +75,7 @@ struct RuleInfo {
 class NetlinkMessage {
  public:
   // `type` is an RTM_* value; `flags` are NLM_F_* beside NLM_F_REQUEST and NLM_F_ACK, which are
-  // always set. `header` is the family's fixed header (struct ifinfomsg, ...).
+  // set as well. `header` is the family's fixed header (struct ifinfomsg, ...).
   NetlinkMessage(uint16_t type, uint16_t flags, const void* header, size_t header_size);
   NetlinkMessage(NetlinkMessage&&) noexcept = default;
   NetlinkMessage& operator=(NetlinkMessage&&) noexcept = default;
@@ -90,6 +90,9 @@ class NetlinkMessage {
   NetlinkMessage& put_address(int attribute, const IpAddress& address);
   // Adds an attribute that holds what `fill` adds.
   NetlinkMessage& nest(int attribute, const std::function<void(NetlinkMessage&)>& fill);
+
+  // Takes NLM_F_ACK away: for requests whose answer is an object.
+  void expect_no_acknowledgement();
 
   const nlmsghdr* header() const;
 
@@ -145,7 +148,7 @@ class NetlinkSocket {
   // somebody else), for up to two seconds.
   int send_while_busy(const NetlinkMessage& message, std::string* explanation = nullptr);
   // Asks for one object, as it is in a reply; returns the errno, as try_send().
-  int try_get(const NetlinkMessage& message, const OnMessage& on_reply);
+  int try_get(NetlinkMessage message, const OnMessage& on_reply);
   // Asks for all objects. `restart` is called before each attempt: the kernel may say that
   // something changed underneath (NLM_F_DUMP_INTR), and the dump is then begun again. Throws
   // Error{kKernel}, or Error{kTryAgainLater} when it keeps changing.

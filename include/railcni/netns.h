@@ -29,11 +29,13 @@ class Netns {
   // Runs `work` inside this namespace and comes back, also when `work` throws. This is the only
   // place where the process changes its namespace.
   void run(const std::function<void()>& work) const;
+  // As run(), by a caller who has its own namespace, `home`, at hand.
+  void run_from(const Netns& home, const std::function<void()>& work) const;
 
  private:
   Netns(Fd fd, NetnsId id) : fd_(std::move(fd)), id_(id) {}
-  // Of an open namespace; goes inside to learn its cookie.
-  static Netns enter_once(Fd fd);
+  // Of an open namespace; goes inside for its cookie where the kernel does not tell it by the file.
+  static Netns identified(Fd fd);
 
   Fd fd_;
   NetnsId id_;

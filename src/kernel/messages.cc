@@ -99,6 +99,10 @@ NetlinkMessage& NetlinkMessage::nest(int attribute,
   return *this;
 }
 
+void NetlinkMessage::expect_no_acknowledgement() {
+  nlmsg_hdr(msg_.get())->nlmsg_flags &= static_cast<uint16_t>(~NLM_F_ACK);
+}
+
 const nlmsghdr* NetlinkMessage::header() const { return nlmsg_hdr(msg_.get()); }
 
 void NetlinkBatch::add(NetlinkMessage message, std::string what, bool may_exist) {

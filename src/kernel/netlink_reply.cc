@@ -70,7 +70,7 @@ size_t read_replies(const char* bytes, size_t size, uint32_t first,
       read_done(header, outcome);
     } else {
       if (on_message) on_message(header);
-      continue;
+      if (outcome.is_acknowledged) continue;
     }
     outcome.is_done = true;
     ++done;

@@ -14,8 +14,9 @@ namespace railcni {
 
 // How a request ended.
 struct NetlinkOutcome {
-  int error = 0;            // an errno, 0 for success
-  std::string explanation;  // the kernel's own, mostly empty
+  bool is_acknowledged = true;  // false: an object, where there is one, is all of the answer
+  int error = 0;                // an errno, 0 for success
+  std::string explanation;      // the kernel's own, mostly empty
   bool is_done = false;
 };
 

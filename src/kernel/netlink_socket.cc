@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "railcni/error.h"
@@ -142,8 +143,11 @@ int NetlinkSocket::send_while_busy(const NetlinkMessage& message, std::string* e
   }
 }
 
-int NetlinkSocket::try_get(const NetlinkMessage& message, const OnMessage& on_reply) {
+// The kernel answers with the object or with an error: no acknowledgement has to be read as well.
+int NetlinkSocket::try_get(NetlinkMessage message, const OnMessage& on_reply) {
+  message.expect_no_acknowledgement();
   std::vector<NetlinkOutcome> outcomes(1);
+  outcomes[0].is_acknowledged = false;
   receive(transmit({message.header()}), outcomes, on_reply);
   return outcomes[0].error;
 }

@@ -34,6 +34,18 @@ uint64_t cookie_of(const Fd& socket) {
   return cookie;
 }
 
+// Linux tells the cookie of a namespace by its file from 6.18 on (<linux/nsfs.h>, which Debian 12
+// has without it).
+#ifndef NS_GET_ID
+#define NS_GET_ID _IOR(NSIO, 13, uint64_t)
+#endif
+
+std::optional<uint64_t> cookie_of_file(int fd) {
+  uint64_t cookie = 0;
+  if (ioctl(fd, NS_GET_ID, &cookie) != 0) return std::nullopt;
+  return cookie;
+}
+
 Fd namespace_of(const Fd& socket) {
   if (!socket) throw_errno(Code::kIoFailure, "cannot make a socket", errno);
   Fd fd(ioctl(socket.get(), SIOCGSKNS));
@@ -93,13 +105,17 @@ Netns Netns::open(const std::string& path) {
     throw Error(Code::kInvalidEnvironment,
                 "failed to open netns \"" + path + "\": it is not a network namespace");
   }
-  return enter_once(std::move(fd));
+  return identified(std::move(fd));
 }
 
-Netns Netns::enter_once(Fd fd) {
+Netns Netns::identified(Fd fd) {
   Netns netns(std::move(fd), {});
   netns.id_ = identify(netns.fd());
-  netns.run([&netns] { netns.id_.cookie = cookie_of(make_probe_socket()); });
+  if (const auto cookie = cookie_of_file(netns.fd())) {
+    netns.id_.cookie = *cookie;
+  } else {
+    netns.run([&netns] { netns.id_.cookie = cookie_of(make_probe_socket()); });
+  }
   return netns;
 }
 
@@ -107,7 +123,7 @@ std::optional<Netns> Netns::open_if_exists(const std::string& path) {
   if (path.empty()) return std::nullopt;
   Fd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!fd || !is_netns(fd.get())) return std::nullopt;
-  return enter_once(std::move(fd));
+  return identified(std::move(fd));
 }
 
 Netns Netns::current() {
@@ -118,17 +134,18 @@ Netns Netns::current() {
   return Netns(std::move(fd), id);
 }
 
-void Netns::run(const std::function<void()>& work) const {
-  const Fd home = namespace_of(make_probe_socket());
+void Netns::run(const std::function<void()>& work) const { run_from(current(), work); }
+
+void Netns::run_from(const Netns& home, const std::function<void()>& work) const {
   if (setns(fd_.get(), CLONE_NEWNET) != 0) {
     throw_errno(Code::kKernel, "cannot enter the container's network namespace", errno);
   }
   // Whatever happens inside, what follows must run at home: a process that cannot go back must not
   // go on.
   struct Return {
-    const Fd& home;
+    const Netns& home;
     ~Return() {
-      if (setns(home.get(), CLONE_NEWNET) != 0) abort();
+      if (setns(home.fd(), CLONE_NEWNET) != 0) abort();
     }
   } const back{home};
   work();

@@ -76,7 +76,7 @@ std::vector<RdmaPort> RdmaSocket::ports(const RdmaDevice& device) {
 bool RdmaSocket::has_queue_pair(uint32_t index, uint32_t number) {
   NetlinkMessage message = device_message(RDMA_NLDEV_CMD_RES_QP_GET, index);
   message.put_u32(RDMA_NLDEV_ATTR_RES_LQPN, number);
-  return try_get(message, {}) == 0;
+  return try_get(std::move(message), {}) == 0;
 }
 
 int RdmaSocket::try_move(uint32_t index, int netns_fd) {

@@ -20,7 +20,7 @@ std::optional<LinkInfo> RouteSocket::get_link(NetlinkMessage message) {
   message.put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
   std::optional<LinkInfo> link;
   const int error =
-      try_get(message, [&link](const nlmsghdr* header) { link = parse_link(header); });
+      try_get(std::move(message), [&link](const nlmsghdr* header) { link = parse_link(header); });
   if (error == ENODEV) return std::nullopt;
   if (error != 0) throw_errno(Code::kKernel, "cannot look up a link", error);
   return link;
@@ -93,8 +93,8 @@ std::optional<RouteInfo> RouteSocket::lookup(const IpAddress& destination) {
   message.put_address(RTA_DST, destination);
   std::optional<RouteInfo> route;
   // The answer to a look-up is a clone, which a dump leaves out.
-  const int error =
-      try_get(message, [&route](const nlmsghdr* reply) { route = parse_route_lookup(reply); });
+  const int error = try_get(std::move(message),
+                            [&route](const nlmsghdr* reply) { route = parse_route_lookup(reply); });
   return error == 0 ? route : std::nullopt;
 }
 

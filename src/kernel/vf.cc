@@ -115,7 +115,7 @@ std::optional<VfState> read_vf(RouteSocket& host, int physical, int number) {
   NetlinkMessage message(RTM_GETLINK, 0, &header, sizeof header);
   message.put_u32(IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS);
   std::optional<VfState> found;
-  const int error = host.try_get(message, [&](const nlmsghdr* reply) {
+  const int error = host.try_get(std::move(message), [&](const nlmsghdr* reply) {
     if (const auto state = parse_vf(reply, number)) found = state;
   });
   if (error == ENODEV) return std::nullopt;

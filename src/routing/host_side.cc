@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "railcni/error.h"
 #include "railcni/log.h"
@@ -36,6 +37,7 @@ class HostSide {
     } else {
       prepare_cluster_interface();
     }
+    find_host_addresses();
   }
 
   void plan(Family family);
@@ -44,6 +46,7 @@ class HostSide {
   void prepare_veth();
   void prepare_cluster_interface();
   void find_peer(const LinkInfo& pod_link);
+  void find_host_addresses();
   std::vector<IpAddress> host_addresses(Family family) const;
   std::optional<IpAddress> source(Family family) const;
   std::vector<IpAddress> own(Family family) const;
@@ -53,6 +56,7 @@ class HostSide {
   const bool first_;
   RoutingPlan& plan_;
   const std::string pod_link_;
+  std::vector<IpAddress> host_addresses_;
   std::string host_link_;  // the other end of pod_link_ in the host; empty: not known
   HwAddress pod_mac_;      // for neighbour entries; empty: none are needed
 };
@@ -127,6 +131,22 @@ std::optional<IpAddress> HostSide::source(Family family) const {
   return addresses.front();
 }
 
+// A node has hundreds of links, one of each Pod, and few of them have addresses that count: only
+// those links are looked up.
+void HostSide::find_host_addresses() {
+  std::map<int, bool> counts;  // by the index of the link
+  for (const AddressInfo& info : in_.host.addresses()) {
+    if (info.address.address.is_link_local()) continue;
+    const auto [entry, is_new] = counts.try_emplace(info.link, false);
+    if (is_new) {
+      const auto link = in_.host.find_link(info.link);
+      entry->second =
+          link && (link->flags & IFF_LOOPBACK) == 0 && !is_container_network(link->name);
+    }
+    if (entry->second) host_addresses_.push_back(info.address.address);
+  }
+}
+
 // The one that the host itself takes towards the Pod comes first: hijacked subnets go by it.
 std::vector<IpAddress> HostSide::host_addresses(Family family) const {
   std::vector<IpAddress> addresses;
@@ -140,13 +160,8 @@ std::vector<IpAddress> HostSide::host_addresses(Family family) const {
     const auto route = in_.host.lookup(*towards);
     if (route && route->source) add(*route->source);
   }
-  const std::vector<LinkInfo> links = in_.host.links();
-  for (const AddressInfo& info : in_.host.addresses()) {
-    if (info.address.family() != family) continue;
-    const auto link = std::find_if(links.begin(), links.end(),
-                                   [&](const LinkInfo& l) { return l.index == info.link; });
-    if (link == links.end() || (link->flags & IFF_LOOPBACK) != 0) continue;
-    if (!is_container_network(link->name)) add(info.address.address);
+  for (const IpAddress& address : host_addresses_) {
+    if (address.family == family) add(address);
   }
   return addresses;
 }

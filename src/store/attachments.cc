@@ -80,6 +80,9 @@ void check_attachment_key(const AttachmentKey& key) {
   check_part(key.network, "name", kMaxNetwork, Code::kInvalidConfig);
   check_part(key.container_id, "CNI_CONTAINERID", kMaxContainerId, Code::kInvalidEnvironment);
   check_part(key.ifname, "CNI_IFNAME", kMaxIfname, Code::kInvalidEnvironment);
+  if (key.ifname.find(':') == std::string::npos) return;
+  throw Error(Code::kInvalidEnvironment,
+              "CNI_IFNAME: \"" + key.ifname + "\" must not contain a ':'");  // its role follows one
 }
 
 Json Attachment::to_json() const {

@@ -60,12 +60,12 @@ void Add::read_previous() {
 
 void Add::open_pod() {
   pod_netns_ = Netns::open(request_.netns);
-  if (!request_.netns_override && pod_netns_->id() == Netns::current().id()) {
+  if (!request_.netns_override && pod_netns_->id() == home_.id()) {
     // A recycled /proc/PID/ns/net names the host's own namespace.
     throw Error(Code::kInvalidNetns, "CNI_NETNS \"" + request_.netns +
                                          "\" is the network namespace of the caller itself");
   }
-  pod_netns_->run([this] { pod_.emplace(); });
+  pod_netns_->run_from(home_, [this] { pod_.emplace(); });
 }
 
 // The result of an earlier ADD of the same attachment that still stands; what does not stand is
@@ -323,7 +323,7 @@ void Add::prepare_pod(const LinkInfo& link) {
       sysctls.push_back({"ipv4", name, "rp_filter", std::to_string(config.rp_filter)});
     }
   }
-  pod_netns_->run([&sysctls] { write_sysctls(sysctls); });
+  pod_netns_->run_from(home_, [&sysctls] { write_sysctls(sysctls); });
 }
 
 void Add::lay_routes(const LinkInfo& link) {

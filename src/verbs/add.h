@@ -51,6 +51,7 @@ class Add {
   std::unique_ptr<Backend> backend_;
   PoolRequest pool_request_;
   std::unique_ptr<Store> pools_;
+  const Netns home_ = Netns::current();
   std::optional<Netns> pod_netns_;
   std::optional<RouteSocket> pod_;
   std::optional<Prober> prober_;

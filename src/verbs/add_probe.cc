@@ -37,7 +37,7 @@ void Add::avoid_conflicts(LinkInfo& link) {
   for (const ResultIp& ip : ips_) unknown.push_back(ip.address.address);
   for (int tries = 1;; ++tries) {
     std::vector<Conflict> conflicts;
-    pod_netns_->run([&] { conflicts = prober_->find_conflicts(unknown); });
+    pod_netns_->run_from(home_, [&] { conflicts = prober_->find_conflicts(unknown); });
     if (conflicts.empty()) return;
     const bool own_leases = !chained_ && !delegated_;
     const bool last = tries == kConflictTries || !own_leases || !pool_request_.requested.empty();
@@ -124,7 +124,7 @@ void Add::probe_gateways(const LinkInfo& link) {
   }
   if (enabled && config.detect_gateway) {
     std::vector<IpAddress> silent;
-    pod_netns_->run([&] { silent = prober_->find_silent_gateways(sources, gateways); });
+    pod_netns_->run_from(home_, [&] { silent = prober_->find_silent_gateways(sources, gateways); });
     if (!silent.empty()) {
       throw Error(Code::kTryAgainLater, "gateway " + silent.front().to_string() +
                                             " is unreachable from " + link.name +
@@ -139,7 +139,7 @@ void Add::probe_gateways(const LinkInfo& link) {
   const bool must_announce = is_ipoib(link.address);
   await_carrier(link, must_announce ? kCarrierBeforeProbes : kCarrierBeforeAnnouncing);
   if (probed || plan_.carrier_comes_late) {
-    pod_netns_->run([&] { prober_->announce(sources); });
+    pod_netns_->run_from(home_, [&] { prober_->announce(sources); });
   }
 }
 

@@ -74,6 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // Aligned as a receive buffer is, and not a byte longer.
   const std::vector<char> datagram(data, data + size);
   std::vector<NetlinkOutcome> outcomes(3);
+  outcomes[1].is_acknowledged = false;
   const size_t done =
       read_replies(datagram.data(), datagram.size(), 0, outcomes, fuzz::read_message);
   size_t marked = 0;

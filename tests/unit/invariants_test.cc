@@ -156,9 +156,10 @@ TEST_CASE("attachments and device claims", "[allocate]") {
   CHECK(error_of([] {
           check_attachment_key({std::string(201, 'n'), "c", "i"});
         }).code() == Code::kInvalidConfig);
-  for (const AttachmentKey& key : {AttachmentKey{"n", "", "i"}, AttachmentKey{"n", "c/d", "i"},
-                                   AttachmentKey{"n", std::string(256, 'c'), "i"},
-                                   AttachmentKey{"n", "c", "1234567890123456"}}) {
+  for (const AttachmentKey& key :
+       {AttachmentKey{"n", "", "i"}, AttachmentKey{"n", "c/d", "i"},
+        AttachmentKey{"n", std::string(256, 'c'), "i"}, AttachmentKey{"n", "c", "net1:x"},
+        AttachmentKey{"n", "c", "1234567890123456"}}) {
     CHECK(error_of([&] { check_attachment_key(key); }).code() == Code::kInvalidEnvironment);
   }
   // The longest key of all fits.

@@ -90,6 +90,22 @@ TEST_CASE("netlink replies: acknowledgements, explanations, the end of a dump") 
   CHECK(dump.outcomes[0].error == EINTR);
 }
 
+TEST_CASE("netlink replies: an object is the end of a request without acknowledgement") {
+  std::vector<NetlinkOutcome> outcomes(2);
+  for (NetlinkOutcome& outcome : outcomes) outcome.is_acknowledged = false;
+  int objects = 0;
+  const auto read_one = [&](const std::string& bytes) {
+    return read_replies(bytes.data(), bytes.size(), 1, outcomes,
+                        [&objects](const nlmsghdr*) { ++objects; });
+  };
+  const std::string object = message(RTM_NEWLINK, bytes_of(ifinfomsg{}), 1);
+  CHECK(read_one(object + object) == 1);
+  CHECK(objects == 1);
+  CHECK(outcomes[0].is_done);
+  CHECK(read_one(acknowledgement(-ENODEV, 2)) == 1);
+  CHECK(outcomes[1].error == ENODEV);
+}
+
 TEST_CASE("netlink replies: a request is done once, however often it is acknowledged") {
   const Read twice = read(acknowledgement(0, 1) + acknowledgement(-EPERM, 1), 2);
   CHECK(twice.done == 1);

@@ -66,6 +66,20 @@ Json with_data_dir(Json list, const std::string& dir) {
   return list;
 }
 
+// The network that render makes of a seeds' document is added to a Pod, with a VF of its rail, and
+// has its RDMA device and the first address of the seeds' pool.
+void add_rendered(const std::string& document) {
+  RdmaWorld world;
+  const Pod pod;
+  const Container container{.id = "seed", .netns = pod.path()};
+  const Json list = with_data_dir(render(document), world.dir);
+  Runtime runtime;
+  add_and_delete(world, runtime, with_device(list, world.near[1]), container, [&](const Json&) {
+    CHECK(rdma_devices(pod.path()).size() == 1);
+    CHECK(addresses_of("net1", pod.path()) == Names{"172.16.11.1/16"});
+  });
+}
+
 }  // namespace
 
 TEST_CASE("dropin: a NAD of ib-sriov-cni that ib-kubernetes manages", "[infiniband]") {
@@ -108,10 +122,7 @@ TEST_CASE("dropin: a NAD of ipoib-cni", "[infiniband]") {
 }
 
 TEST_CASE("dropin: what render makes of the seeds' ib-sriov document is added", "[infiniband]") {
-  RdmaWorld world;
-  const Pod pod;
-  const Container container{.id = "seed", .netns = pod.path()};
-  const Json list = with_data_dir(render(R"(
+  add_rendered(R"(
 apiVersion: spiderpool.spidernet.io/v2beta1
 kind: SpiderMultusConfig
 metadata:
@@ -124,13 +135,7 @@ spec:
     rdmaIsolation: true
     ippools:
       ipv4: ["gpu1-net11"]
-)"),
-                                  world.dir);
-  Runtime runtime;
-  add_and_delete(world, runtime, with_device(list, world.near[1]), container, [&](const Json&) {
-    CHECK(rdma_devices(pod.path()).size() == 1);
-    CHECK(addresses_of("net1", pod.path()) == Names{"172.16.11.1/16"});
-  });
+)");
 }
 
 TEST_CASE("dropin: sriov-cni's NAD with rdma-cni's behind it", "[roce]") {
@@ -155,10 +160,7 @@ TEST_CASE("dropin: sriov-cni's NAD with rdma-cni's behind it", "[roce]") {
 }
 
 TEST_CASE("dropin: what render makes of the seeds' sriov document with RDMA is added", "[roce]") {
-  RdmaWorld world;
-  const Pod pod;
-  const Container container{.id = "seed", .netns = pod.path()};
-  const Json list = with_data_dir(render(R"(
+  add_rendered(R"(
 apiVersion: spiderpool.spidernet.io/v2beta1
 kind: SpiderMultusConfig
 metadata:
@@ -171,13 +173,7 @@ spec:
     enableRdma: true
     ippools:
       ipv4: ["gpu1-net11"]
-)"),
-                                  world.dir);
-  Runtime runtime;
-  add_and_delete(world, runtime, with_device(list, world.near[1]), container, [&](const Json&) {
-    CHECK(rdma_devices(pod.path()).size() == 1);
-    CHECK(addresses_of("net1", pod.path()) == Names{"172.16.11.1/16"});
-  });
+)");
 }
 
 TEST_CASE("as another plugin's IPAM, railcni finds the master of its deviceID", "[roce]") {
