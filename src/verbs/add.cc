@@ -379,6 +379,6 @@ Result Add::make_result(const LinkInfo& link) const {
   return result;
 }
 
-Result add(const Request& request) { return Add(request).run(); }
+Result add(const Request& request) { return keep_until_exit<Add>(request).run(); }
 
 }  // namespace railcni

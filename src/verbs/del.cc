@@ -19,8 +19,8 @@ namespace {
 void del_ipam(const Request& request) {
   const AttachmentKey key = attachment_key(request);
   check_attachment_key(key);
-  const auto state =
-      Store::open(Store::File::kState, store_paths(request.config), Store::Mode::kExisting);
+  const auto& state = keep_until_exit<std::unique_ptr<Store>>(
+      Store::open(Store::File::kState, store_paths(request.config), Store::Mode::kExisting));
   std::optional<Attachment> attachment;
   if (state) attachment = find_attachment(*state, key);
   if (attachment) return ipam_release(*state, *attachment);
@@ -40,7 +40,8 @@ void del(const Request& request) {
   // Of the configuration only name and dataDir count: a DEL must work with a configuration that
   // has become wrong since the ADD, without a master, without prevResult and without a namespace.
   if (ipam_role(request.config) != IpamRole::kNone) return del_ipam(request);
-  Session session{store_paths(request.config), nullptr, {}, {}};
+  Session& session = keep_until_exit<Session>(store_paths(request.config), nullptr, RouteSocket(),
+                                              NetnsCensus());
   session.state = Store::open(Store::File::kState, session.paths, Store::Mode::kExisting);
   if (!session.state) return delegate_unrecorded_del(request);
   const AttachmentKey key = attachment_key(request);

@@ -210,7 +210,7 @@ Result IpamAdd::lease_of_sets(Txn& txn, Attachment& attachment) const {
 
 }  // namespace
 
-Result ipam_add(const Request& request) { return IpamAdd(request).run(); }
+Result ipam_add(const Request& request) { return keep_until_exit<IpamAdd>(request).run(); }
 
 void ipam_check(const Request& request) {
   read_ipam_config(request);

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "railcni/attachment.h"
 #include "railcni/backend.h"
@@ -38,6 +39,16 @@ struct Session {
   RouteSocket host;
   NetnsCensus census;
 };
+
+// A new object that stays until the process ends, for what a verb has open and mapped: the kernel
+// closes all of it at once with the process, which takes less than to close one after the other.
+// A process does one verb.
+template <typename Object, typename... Arguments>
+Object& keep_until_exit(Arguments&&... arguments) {
+  static Object* object = nullptr;  // so that it is none that was lost
+  object = new Object{std::forward<Arguments>(arguments)...};
+  return *object;
+}
 
 // The record of `key`, if there is one.
 std::optional<Attachment> find_attachment(Store& state, const AttachmentKey& key);

@@ -22,12 +22,10 @@ Json config_of(const std::string& type, const char* members) {
   return config;
 }
 
-// The pool of the rail, applied as users do it.
-std::string apply_pool(const World& world) {
-  const std::string data_dir = test::make_folder("bench-railcni");
+// The pools of the rail, applied as users do it.
+void apply_pools(const World& world) {
   const test::Outcome outcome =
-      test::run({.argv = {world.by_name("railcni"), "apply", "-f", "-", "--data-dir", data_dir},
-                 .stdin_text = R"(
+      test::run({.argv = {world.by_name("railcni"), "apply", "-f", "-"}, .stdin_text = R"(
 apiVersion: spiderpool.spidernet.io/v2beta1
 kind: SpiderIPPool
 metadata:
@@ -45,22 +43,26 @@ spec:
   gateway: fd77::1
 )"});
   if (!outcome.ok()) throw std::runtime_error(outcome.describe());
-  return data_dir;
 }
 
 Plugin railcni_macvlan(const World& world, const char* ippools) {
   Plugin plugin{world.by_name("railcni"), config_of("railcni", R"({"cniType": "macvlan"})")};
   plugin.config["macvlan"] = Json::object({{"master", Json::array({"rail0"})}});
   plugin.config["macvlan"]["ippools"] = Json::parse(ippools);
-  plugin.config["dataDir"] = apply_pool(world);
+  apply_pools(world);
   return plugin;
 }
 
-Plugin macvlan_host_local(const std::string& path, const char* ranges) {
+Plugin macvlan_host_local(const std::string& path, const char* ranges,
+                          const std::string& data_dir) {
   Plugin plugin{path, config_of("macvlan", R"({"master": "rail0", "mode": "bridge"})")};
   plugin.config["ipam"] = Json::object({{"type", "host-local"}, {"ranges", Json::parse(ranges)}});
-  plugin.config["ipam"]["dataDir"] = test::make_folder("bench-host-local");
+  plugin.config["ipam"]["dataDir"] = data_dir;
   return plugin;
+}
+
+Plugin original_macvlan(const char* ranges) {
+  return macvlan_host_local(reference("macvlan"), ranges, make_disk_folder("bench-original"));
 }
 
 constexpr const char* kRangeV4 = R"([[{"subnet": "10.77.0.0/16", "gateway": "10.77.0.1"}]])";
@@ -81,7 +83,7 @@ std::function<void()> add_and_del(World& world, Results& results, const std::str
 }
 
 Steps macvlan_steps(World& world, Results& results) {
-  const std::vector<Plugin> chain = {macvlan_host_local(reference("macvlan"), kRangeV4),
+  const std::vector<Plugin> chain = {original_macvlan(kRangeV4),
                                      {reference("sbr"), config_of("sbr", "{}")},
                                      // What railcni sets beside the addresses.
                                      {reference("tuning"), config_of("tuning", R"({"sysctl": {
@@ -99,15 +101,14 @@ Steps macvlan_steps(World& world, Results& results) {
 
 Steps dropin_steps(World& world, Results& results) {
   return {add_and_del(world, results, "railcni as macvlan",
-                      {macvlan_host_local(world.by_name("macvlan"), kRangeV4)}),
-          add_and_del(world, results, "macvlan+host-local",
-                      {macvlan_host_local(reference("macvlan"), kRangeV4)})};
+                      {macvlan_host_local(world.by_name("macvlan"), kRangeV4,
+                                          test::make_folder("bench-ours"))}),
+          add_and_del(world, results, "macvlan+host-local", {original_macvlan(kRangeV4)})};
 }
 
 Steps dual_stack_steps(World& world, Results& results) {
   return {add_and_del(world, results, "railcni dual-stack", {railcni_macvlan(world, kPoolsDual)}),
-          add_and_del(world, results, "macvlan dual-stack",
-                      {macvlan_host_local(reference("macvlan"), kRangesDual)})};
+          add_and_del(world, results, "macvlan dual-stack", {original_macvlan(kRangesDual)})};
 }
 
 // railcni alone: what its coordinator's block and the probes cost.
@@ -133,16 +134,20 @@ Steps version_steps(World& world, Results& results) {
 }
 
 // An IPAM called as a macvlan plugin would.
-Plugin host_local(const std::string& path, const std::string& prefix) {
+Plugin host_local(const std::string& path, const std::string& data_dir) {
   Plugin plugin{path, config_of("macvlan", "{}")};
   plugin.config["ipam"] = Json::object({{"type", "host-local"}});
   plugin.config["ipam"]["ranges"] = Json::parse(R"([[{"subnet": "10.0.0.0/8"}]])");
-  plugin.config["ipam"]["dataDir"] = test::make_folder(prefix);
+  plugin.config["ipam"]["dataDir"] = data_dir;
   return plugin;
 }
 
+Plugin original_host_local() {
+  return host_local(reference("host-local"), make_disk_folder("bench-original"));
+}
+
 Plugin our_host_local(const World& world, int leases) {
-  Plugin plugin = host_local(world.by_name("host-local"), "bench-ours");
+  Plugin plugin = host_local(world.by_name("host-local"), test::make_folder("bench-ours"));
   fill_ours(plugin.config, leases);
   return plugin;
 }
@@ -150,7 +155,7 @@ Plugin our_host_local(const World& world, int leases) {
 Scenario ipam_scenario(int leases, int divisor) {
   const std::string of = " IPAM " + std::to_string(leases);
   return {"ipam-" + std::to_string(leases), divisor, [leases, of](World& world, Results& results) {
-            const Plugin original = host_local(reference("host-local"), "bench-original");
+            const Plugin original = original_host_local();
             fill_original(original.config, leases);
             return Steps{
                 add_and_del(world, results, "railcni" + of, {our_host_local(world, leases)}),
@@ -178,7 +183,7 @@ Steps parallel_steps(World& world, Results& results) {
     };
   };
   return {contestant("railcni", our_host_local(world, 0)),
-          contestant("host-local", host_local(reference("host-local"), "bench-original"))};
+          contestant("host-local", original_host_local())};
 }
 
 }  // namespace

@@ -1,33 +1,48 @@
 #include "tests/bench/world.h"
 
-#include <unistd.h>
+#include <sys/mount.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <stdexcept>
 
-namespace railcni::bench {
-namespace {
+#include "tests/support/process.h"
 
-// railcni under every name that a scenario calls it by.
-std::string make_links(const std::string& railcni) {
-  const std::string folder = test::make_folder("bench-cni");
-  for (const char* name : {"railcni", "macvlan", "host-local"}) {
-    if (symlink(railcni.c_str(), (folder + "/" + name).c_str()) != 0) {
-      throw std::runtime_error(folder + "/" + name + ": " + std::strerror(errno));
-    }
-  }
-  return folder;
+namespace railcni::bench {
+
+namespace fs = std::filesystem;
+
+Installation::Installation(const std::string& railcni, const std::string& tools)
+    : folder_(tools + "/bench-cni.XXXXXX") {
+  if (mkdtemp(folder_.data()) == nullptr) throw std::runtime_error(folder_ + ": cannot be made");
+  const test::Outcome outcome =
+      test::run({.argv = {railcni, "install", "--to", folder_, "--as", "macvlan,host-local"}});
+  if (!outcome.ok()) throw std::runtime_error(outcome.describe());
+  fs::create_directory(disk());
+  fs::copy_file(tools + "/bench_floor", folder_ + "/floor");
 }
 
-}  // namespace
+Installation::~Installation() {
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+}
+
+std::string make_disk_folder(const std::string& prefix) {
+  std::string path = "/var/lib/" + prefix + ".XXXXXX";
+  if (mkdtemp(path.data()) == nullptr) throw std::runtime_error(path + ": cannot be made");
+  return path;
+}
 
 World::World(const std::string& railcni, const std::string& tools)
-    : ours_(make_links(railcni)),
-      floor_(tools + "/bench_floor"),
+    : ours_(railcni, tools),
       rail_("rail0", {.peer_addresses = {"10.77.0.1/16", "fd77::1/64"}}),
       launcher_(tools + "/bench_launcher") {
+  if (mount(ours_.disk().c_str(), "/var/lib", nullptr, MS_BIND, nullptr) != 0) {
+    throw std::runtime_error(std::string("mount /var/lib: ") + std::strerror(errno));
+  }
   // The cluster's interface: beside it a rail gets a table and rules of its own.
   test::ip("link add cluster0 type veth peer name eth0 netns " + pod());
   test::ip("link set cluster0 up");
@@ -43,7 +58,7 @@ Program World::call(const std::string& command, const Plugin& plugin,
   program.env = {"CNI_COMMAND=" + command, "CNI_CONTAINERID=" + container, "CNI_NETNS=" + pod(),
                  "CNI_IFNAME=net1", "CNI_ARGS=",
                  // Where a plugin of ours looks for its IPAM, and where a reference one does.
-                 "CNI_PATH=" + (plugin.path.starts_with(kReference) ? kReference : ours_),
+                 "CNI_PATH=" + (plugin.path.starts_with(kReference) ? kReference : ours_.folder()),
                  "PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
   program.stdin_text = plugin.config.dump();
   return program;
