@@ -53,7 +53,7 @@ extern FirstStep __init_array_start[], __init_array_end[];
 extern Step __fini_array_start[], __fini_array_end[];
 void _init();
 void _fini();
-extern char _end[];
+extern char __bss_start[];
 
 // What memcpy() and memset() go by, defined in the object that is replaced. The values are those
 // that glibc has before it asks, and for the last three those that it comes to with a shared cache
@@ -76,12 +76,12 @@ const char* _dl_get_origin() { return reinterpret_cast<const char*>(-1); }
 
 namespace {
 
-// The data segment, from its first page or so to the end of .bss. The kernel may refuse (it can do
+// The data segment, from its first page or so to the end of .data. The kernel may refuse (it can do
 // this from 5.14 on): then each page comes as it is touched.
 void fetch_data() {
   constexpr std::uintptr_t kPage = 4096;  // of x86-64
   const auto begin = reinterpret_cast<std::uintptr_t>(__preinit_array_start) & ~(kPage - 1);
-  const auto end = (reinterpret_cast<std::uintptr_t>(_end) + kPage - 1) & ~(kPage - 1);
+  const auto end = (reinterpret_cast<std::uintptr_t>(__bss_start) + kPage - 1) & ~(kPage - 1);
   long result = SYS_madvise;
   asm volatile("syscall"
                : "+a"(result)
