@@ -40,8 +40,8 @@ void del(const Request& request) {
   // Of the configuration only name and dataDir count: a DEL must work with a configuration that
   // has become wrong since the ADD, without a master, without prevResult and without a namespace.
   if (ipam_role(request.config) != IpamRole::kNone) return del_ipam(request);
-  Session& session = keep_until_exit<Session>(store_paths(request.config), nullptr, RouteSocket(),
-                                              NetnsCensus());
+  Session& session =
+      keep_until_exit<Session>(store_paths(request.config), nullptr, RouteSocket(), NetnsCensus());
   session.state = Store::open(Store::File::kState, session.paths, Store::Mode::kExisting);
   if (!session.state) return delegate_unrecorded_del(request);
   const AttachmentKey key = attachment_key(request);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs fuzz targets, two at a time: first all seeds, and then for some seconds whatever comes of
 # them. Usage: run.sh BUILD FOLDER SECONDS [TARGET...]
-# Into FOLDER go each target's corpus, its log, and the inputs that it fails with.
+# With $FUZZ_SEED the way that chance takes is always the same one. Into FOLDER go each target's corpus, its log, and the inputs that it fails with.
 set -eu
 
 build=$1 folder=$2 seconds=$3
@@ -21,6 +21,7 @@ mkdir -p "$folder/$target"
 # A machine may be busy; what never ends is still found.
 set -- -timeout=30 -rss_limit_mb=2048 "-artifact_prefix=$folder/$target-"
 [ ! -f "$here/$target.dict" ] || set -- "$@" "-dict=$here/$target.dict"
+[ -z "${FUZZ_SEED:-}" ] || set -- "$@" "-seed=$FUZZ_SEED"
 export UBSAN_OPTIONS=print_stacktrace=1
 
 if "$program" "$@" "$here/seeds/$target"/* >"$log" 2>&1 &&
