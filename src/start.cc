@@ -7,9 +7,8 @@
 // plugin that lives for a millisecond and copies a few kilobytes gains nothing from it. Without it
 // glibc's selectors take their baseline (SSE2), which every x86-64 processor has.
 //
-// Two more things are done otherwise. The packed relocations, which glibc's loop made the longest
-// function of a call, take a third of its instructions. And where the program's file lies, which
-// takes readlink("/proc/self/exe"), is not found out: only dlopen() would use it.
+// Nor is it found out where the program's file lies, which takes readlink("/proc/self/exe"): only
+// dlopen() would use it.
 //
 // __libc_start_main() is what the C runtime's _start calls. This one replaces libc.a's: it calls
 // glibc's own functions, in glibc's order, and leaves out only what fills its table of the CPU's
@@ -23,7 +22,6 @@
 #include <link.h>
 #include <stdlib.h>
 
-#include <bit>
 #include <cstdint>
 
 // NOLINTBEGIN(bugprone-reserved-identifier): glibc's names.
@@ -49,7 +47,6 @@ using FirstStep = void (*)(int, char**, char**);
 extern FirstStep __preinit_array_start[], __preinit_array_end[];
 extern FirstStep __init_array_start[], __init_array_end[];
 extern Step __fini_array_start[], __fini_array_end[];
-extern const ElfW(Ehdr) __ehdr_start;
 void _init();
 void _fini();
 
@@ -73,39 +70,6 @@ const char* _dl_get_origin() { return reinterpret_cast<const char*>(-1); }
 #pragma GCC visibility pop
 
 namespace {
-
-// DT_RELR, as the generic ABI of ELF has it: an even word is the address of a place to relocate, an
-// odd one has a bit for each of the 63 places behind the last. glibc, which looks at every bit,
-// finds an empty table after this.
-void relocate() {
-  ElfW(Dyn)* entry = nullptr;
-  asm("lea _DYNAMIC(%%rip), %0"
-      : "=r"(entry));  // <link.h> declares it as one that may be elsewhere
-  const auto base = reinterpret_cast<std::uintptr_t>(&__ehdr_start);
-  const ElfW(Relr)* word = nullptr;
-  ElfW(Xword)* size = nullptr;
-  for (; entry->d_tag != DT_NULL; ++entry) {
-    if (entry->d_tag == DT_RELR) {
-      word = reinterpret_cast<const ElfW(Relr)*>(base + entry->d_un.d_ptr);
-    } else if (entry->d_tag == DT_RELRSZ) {
-      size = &entry->d_un.d_val;
-    }
-  }
-  if (word == nullptr || size == nullptr) return;
-  std::uintptr_t* place = nullptr;
-  for (const ElfW(Relr)* end = word + *size / sizeof *word; word != end; ++word) {
-    if ((*word & 1) == 0) {
-      place = reinterpret_cast<std::uintptr_t*>(base + *word);
-      *place++ += base;
-      continue;
-    }
-    for (ElfW(Relr) bits = *word >> 1; bits != 0; bits &= bits - 1) {
-      place[std::countr_zero(bits)] += base;
-    }
-    place += 63;
-  }
-  *size = 0;
-}
 
 void run_destructors(void*) {
   for (Step* step = __fini_array_end; step != __fini_array_start;) (*--step)();
@@ -146,7 +110,6 @@ extern "C" {
   char** end = __environ;
   while (*end != nullptr) ++end;
   _dl_aux_init(reinterpret_cast<ElfW(auxv_t)*>(end + 1));
-  relocate();
   _dl_relocate_static_pie();
   __libc_setup_tls();
   set_guards();

@@ -19,8 +19,8 @@ namespace {
 void del_ipam(const Request& request) {
   const AttachmentKey key = attachment_key(request);
   check_attachment_key(key);
-  const auto& state = keep_until_exit<std::unique_ptr<Store>>(
-      Store::open(Store::File::kState, store_paths(request.config), Store::Mode::kExisting));
+  auto& state = keep_until_exit<std::unique_ptr<Store>>();
+  state = Store::open(Store::File::kState, store_paths(request.config), Store::Mode::kExisting);
   std::optional<Attachment> attachment;
   if (state) attachment = find_attachment(*state, key);
   if (attachment) return ipam_release(*state, *attachment);

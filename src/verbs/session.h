@@ -40,13 +40,17 @@ struct Session {
   NetnsCensus census;
 };
 
+// What keep_until_exit() keeps.
+std::shared_ptr<void>& kept();
+
 // A new object that stays until the process ends, for what a verb has open and mapped: the kernel
 // closes all of it at once with the process, which takes less than to close one after the other.
-// A process does one verb.
+// An object that was kept before goes first: what it had open can be opened again.
 template <typename Object, typename... Arguments>
 Object& keep_until_exit(Arguments&&... arguments) {
-  static Object* object = nullptr;  // so that it is none that was lost
-  object = new Object{std::forward<Arguments>(arguments)...};
+  kept().reset();
+  auto* const object = new Object{std::forward<Arguments>(arguments)...};
+  kept().reset(object);
   return *object;
 }
 
