@@ -33,8 +33,10 @@ struct Cluster {
   Container eth0{.id = "c1", .netns = pod.path(), .ifname = "eth0"};
 
   Cluster() {
-    const Call add = runtime.add(list, eth0);
-    if (!add.ok()) throw std::runtime_error(add.describe());
+    make_settled("eth0", pod.path(), [this] {
+      const Call add = runtime.add(list, eth0);
+      if (!add.ok()) throw std::runtime_error(add.describe());
+    });
   }
   ~Cluster() {
     runtime.del(list, eth0);

@@ -45,6 +45,8 @@ void skip_duplicate_detection() {
   set_sysctl("ipv6/conf/default/accept_dad", "0");
 }
 
+void keep_duplicate_detection() { set_sysctl("ipv6/conf/default/accept_dad", "1"); }
+
 void raise_loopback() {
   const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ifreq request = {};
@@ -211,6 +213,14 @@ Rail::Rail(const std::string& master, const RailOptions& options)
 }
 
 Rail::~Rail() { (void)run_ip("link del " + master_, ""); }
+
+void make_settled(const std::string& ifname, const std::string& netns,
+                  const std::function<void()>& work) {
+  in_netns(netns, skip_duplicate_detection);
+  work();
+  wait_until_settled(ifname, netns);
+  in_netns(netns, keep_duplicate_detection);
+}
 
 void ip(const std::string& arguments, const std::string& netns) {
   const Outcome outcome = run_ip(arguments, netns);

@@ -2,6 +2,7 @@
 #ifndef RAILCNI_TESTS_SUPPORT_SANDBOX_H_
 #define RAILCNI_TESTS_SUPPORT_SANDBOX_H_
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,12 @@ class Rail {
   std::string master_;
   Pod fabric_;
 };
+
+// Runs `work`, which makes that interface in the namespace, and waits until the kernel has done
+// what it does with a new one in the background, without duplicate address detection: otherwise a
+// snapshot would change by itself. Interfaces that come later keep the kernel's default.
+void make_settled(const std::string& ifname, const std::string& netns,
+                  const std::function<void()>& work);
 
 // Runs `ip ARGUMENTS` (split at spaces) in a namespace (empty: the host). Throws
 // std::runtime_error with what it said when it fails.
