@@ -83,6 +83,24 @@ esac
 
 # The VM is the host of these tests: VFs belong to its own network namespace.
 export RAILCNI_TEST_HOST=machine
+# A lane takes two minutes, or five on a busy machine. What does not end is told, with where each
+# process waits in the kernel.
+tell_what_is_stuck() {
+  echo "guest: no end after ${patience} seconds; what still runs:"
+  for process in /proc/[0-9]*; do
+    # Not the kernel's threads: they have no program.
+    [ -n "$(tr '\0' ' ' <"$process/cmdline")" ] || continue
+    echo "$(basename "$process"): $(tr '\0' ' ' <"$process/cmdline")"
+    cat "$process/stack" || true
+  done
+  echo w >/proc/sysrq-trigger
+}
+patience=600
+(
+  sleep "$patience"
+  tell_what_is_stuck
+  echo b >/proc/sysrq-trigger
+) &
 if [ -f /out/script ]; then
   sh /out/script
 elif [ -s /out/pattern ]; then
