@@ -64,6 +64,7 @@ long __x86_rep_movsb_stop_threshold = 768L * 1024;
 int __x86_string_control = 0;
 
 // In place of the one that reads a link: "not known".
+// NOLINTNEXTLINE(performance-no-int-to-ptr): the value is glibc's.
 const char* _dl_get_origin() { return reinterpret_cast<const char*>(-1); }
 
 }  // extern "C"
