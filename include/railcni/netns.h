@@ -36,6 +36,8 @@ class Netns {
   Netns(Fd fd, NetnsId id) : fd_(std::move(fd)), id_(id) {}
   // Of an open namespace; goes inside for its cookie where the kernel does not tell it by the file.
   static Netns identified(Fd fd);
+  // Goes in, and afterwards to `home`.
+  void visit(const Fd& home, const std::function<void()>& work) const;
 
   Fd fd_;
   NetnsId id_;

@@ -134,18 +134,24 @@ Netns Netns::current() {
   return Netns(std::move(fd), id);
 }
 
-void Netns::run(const std::function<void()>& work) const { run_from(current(), work); }
+void Netns::run(const std::function<void()>& work) const {
+  visit(namespace_of(make_probe_socket()), work);
+}
 
 void Netns::run_from(const Netns& home, const std::function<void()>& work) const {
+  visit(home.fd_, work);
+}
+
+void Netns::visit(const Fd& home, const std::function<void()>& work) const {
   if (setns(fd_.get(), CLONE_NEWNET) != 0) {
     throw_errno(Code::kKernel, "cannot enter the container's network namespace", errno);
   }
   // Whatever happens inside, what follows must run at home: a process that cannot go back must not
   // go on.
   struct Return {
-    const Netns& home;
+    const Fd& home;
     ~Return() {
-      if (setns(home.fd(), CLONE_NEWNET) != 0) abort();
+      if (setns(home.get(), CLONE_NEWNET) != 0) abort();
     }
   } const back{home};
   work();

@@ -12,7 +12,9 @@ constexpr size_t kMaxNetwork = 200;
 constexpr size_t kMaxContainerId = 255;
 constexpr size_t kMaxIfname = 15;
 
-void check_part(const std::string& part, const char* what, size_t limit, Code code) {
+// `separators` stand between the parts in an owner's text, NUL in a key; no part can hold them.
+void check_part(const std::string& part, const char* what, size_t limit, Code code,
+                std::string_view separators = "/") {
   auto fail = [&](const std::string& why) {
     throw Error(code, std::string(what) + ": \"" + part + "\" " + why);
   };
@@ -21,11 +23,14 @@ void check_part(const std::string& part, const char* what, size_t limit, Code co
     fail("has " + std::to_string(part.size()) + " bytes, at most " + std::to_string(limit) +
          " are possible");
   }
-  // '/' separates the parts in an owner's text, NUL in a key.
-  bool bad = std::any_of(part.begin(), part.end(), [](char c) {
-    return c == '/' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  const bool bad = std::any_of(part.begin(), part.end(), [separators](char c) {
+    return separators.find(c) != std::string_view::npos || static_cast<unsigned char>(c) < 0x20 ||
+           c == 0x7f;
   });
-  if (bad) fail("must not contain a '/' or a control character");
+  if (!bad) return;
+  std::string characters;
+  for (const char c : separators) characters += std::string("a '") + c + "' or ";
+  fail("must not contain " + characters + "a control character");
 }
 
 std::string attachment_key(const AttachmentKey& key) {
@@ -79,10 +84,8 @@ AttachmentKey AttachmentKey::parse(std::string_view text) {
 void check_attachment_key(const AttachmentKey& key) {
   check_part(key.network, "name", kMaxNetwork, Code::kInvalidConfig);
   check_part(key.container_id, "CNI_CONTAINERID", kMaxContainerId, Code::kInvalidEnvironment);
-  check_part(key.ifname, "CNI_IFNAME", kMaxIfname, Code::kInvalidEnvironment);
-  if (key.ifname.find(':') == std::string::npos) return;
-  throw Error(Code::kInvalidEnvironment,
-              "CNI_IFNAME: \"" + key.ifname + "\" must not contain a ':'");  // its role follows one
+  // Behind a ':' interface() puts the role.
+  check_part(key.ifname, "CNI_IFNAME", kMaxIfname, Code::kInvalidEnvironment, "/:");
 }
 
 Json Attachment::to_json() const {

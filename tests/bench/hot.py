@@ -3,8 +3,8 @@
 
 usage: hot.py BUILD >src/hot.ld     as root, with valgrind; BUILD is a finished build folder
 
-railcni is linked once more with its symbols and a map, and callgrind says which functions ADD, CHECK, DEL,
-VERSION and the two verbs of an IPAM execute. A function has a section of its own in our objects and in
+railcni is linked once more with its symbols and a map, and callgrind says which functions VERSION, ADD
+and DEL execute, of railcni as an interface's plugin and as an IPAM, under its own and under other names. A function has a section of its own in our objects and in
 libstdc++ (-ffunction-sections), and shares that of its object file in the C libraries.
 """
 import bisect

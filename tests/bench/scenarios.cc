@@ -62,7 +62,8 @@ Plugin macvlan_host_local(const std::string& path, const char* ranges,
 }
 
 Plugin original_macvlan(const char* ranges) {
-  return macvlan_host_local(reference("macvlan"), ranges, make_disk_folder("bench-original"));
+  return macvlan_host_local(reference("macvlan"), ranges,
+                            test::make_folder("bench-original", kOnDisk));
 }
 
 constexpr const char* kRangeV4 = R"([[{"subnet": "10.77.0.0/16", "gateway": "10.77.0.1"}]])";
@@ -143,7 +144,7 @@ Plugin host_local(const std::string& path, const std::string& data_dir) {
 }
 
 Plugin original_host_local() {
-  return host_local(reference("host-local"), make_disk_folder("bench-original"));
+  return host_local(reference("host-local"), test::make_folder("bench-original", kOnDisk));
 }
 
 Plugin our_host_local(const World& world, int leases) {

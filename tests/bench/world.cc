@@ -4,7 +4,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <stdexcept>
@@ -16,8 +15,7 @@ namespace railcni::bench {
 namespace fs = std::filesystem;
 
 Installation::Installation(const std::string& railcni, const std::string& tools)
-    : folder_(tools + "/bench-cni.XXXXXX") {
-  if (mkdtemp(folder_.data()) == nullptr) throw std::runtime_error(folder_ + ": cannot be made");
+    : folder_(test::make_folder("bench-cni", tools)) {
   const test::Outcome outcome =
       test::run({.argv = {railcni, "install", "--to", folder_, "--as", "macvlan,host-local"}});
   if (!outcome.ok()) throw std::runtime_error(outcome.describe());
@@ -30,17 +28,11 @@ Installation::~Installation() {
   fs::remove_all(folder_, ignored);
 }
 
-std::string make_disk_folder(const std::string& prefix) {
-  std::string path = "/var/lib/" + prefix + ".XXXXXX";
-  if (mkdtemp(path.data()) == nullptr) throw std::runtime_error(path + ": cannot be made");
-  return path;
-}
-
 World::World(const std::string& railcni, const std::string& tools)
     : ours_(railcni, tools),
       rail_("rail0", {.peer_addresses = {"10.77.0.1/16", "fd77::1/64"}}),
       launcher_(tools + "/bench_launcher") {
-  if (mount(ours_.disk().c_str(), "/var/lib", nullptr, MS_BIND, nullptr) != 0) {
+  if (mount(ours_.disk().c_str(), kOnDisk, nullptr, MS_BIND, nullptr) != 0) {
     throw std::runtime_error(std::string("mount /var/lib: ") + std::strerror(errno));
   }
   // The cluster's interface: beside it a rail gets a table and rules of its own.

@@ -40,9 +40,10 @@ class Installation {
   std::string folder_;
 };
 
-// A new folder in /var/lib. A plugin keeps its state where it does by default: host-local on the
-// disk (/var/lib/cni), railcni in /run, which is a tmpfs (test::make_folder()).
-std::string make_disk_folder(const std::string& prefix);
+// Where test::make_folder() makes one on the disk (World mounts it; it goes with the installation).
+// A plugin keeps its state where it does by default: host-local there, in /var/lib/cni, and railcni
+// in /run, which is a tmpfs.
+inline constexpr const char* kOnDisk = "/var/lib";
 
 class World {
  public:

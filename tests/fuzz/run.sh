@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs fuzz targets, two at a time: first all seeds, and then for some seconds whatever comes of
 # them. Usage: run.sh BUILD FOLDER SECONDS [TARGET...]
-# With $FUZZ_SEED the way that chance takes is always the same one. Into FOLDER go each target's corpus, its log, and the inputs that it fails with.
+# With $FUZZ_SEED the way that chance takes is always the same one.
+# Into FOLDER go each target's corpus, its log, and the inputs that it fails with.
 set -eu
 
 build=$1 folder=$2 seconds=$3

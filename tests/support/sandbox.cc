@@ -164,9 +164,9 @@ void enter_sandbox() {
   entered = true;
 }
 
-std::string make_folder(const std::string& prefix) {
+std::string make_folder(const std::string& prefix, const std::string& parent) {
   enter_sandbox();
-  std::string path = "/run/" + prefix + ".XXXXXX";
+  std::string path = parent + "/" + prefix + ".XXXXXX";
   if (mkdtemp(path.data()) == nullptr) fail(path);
   return path;
 }

@@ -20,8 +20,9 @@ namespace railcni::test {
 // Throws std::runtime_error (not root, for one).
 void enter_sandbox();
 
-// A folder under /run that no other call returned, for a dataDir.
-std::string make_folder(const std::string& prefix);
+// A folder that no other call returned, for a dataDir. In /run, which goes with the sandbox;
+// whoever names another parent removes it.
+std::string make_folder(const std::string& prefix, const std::string& parent = "/run");
 
 // A network namespace, mounted at path() as runtimes do it, with its loopback up.
 class Pod {
