@@ -8,7 +8,9 @@
 // glibc's selectors take their baseline (SSE2), which every x86-64 processor has.
 //
 // Nor is it found out where the program's file lies, which takes readlink("/proc/self/exe"): only
-// dlopen() would use it.
+// dlopen() would use it. And the vDSO, which glibc would link as a library, is left alone: to look
+// up its five functions, and to touch its pages, costs more than the few times that a verb asks the
+// kernel for the time.
 //
 // __libc_start_main() is what the C runtime's _start calls. This one replaces libc.a's: it calls
 // glibc's own functions, in glibc's order, and leaves out only what fills its table of the CPU's
@@ -32,6 +34,7 @@ extern "C" {
 extern char** __environ;
 extern void* __libc_stack_end;
 extern void* _dl_random;
+extern const ElfW(Ehdr) * _dl_sysinfo_dso;
 extern int __libc_enable_secure;
 void _dl_aux_init(ElfW(auxv_t) * auxv);
 void _dl_relocate_static_pie();
@@ -41,14 +44,12 @@ void __libc_init_first(int argc, char** argv, char** environment);
 void __libc_check_standard_fds();
 int __cxa_atexit(void (*function)(void*), void* argument, void* dso);
 
-// Of the linker and of crti.o.
+// Of the linker.
 using Step = void (*)();
 using FirstStep = void (*)(int, char**, char**);
 extern FirstStep __preinit_array_start[], __preinit_array_end[];
 extern FirstStep __init_array_start[], __init_array_end[];
 extern Step __fini_array_start[], __fini_array_end[];
-void _init();
-void _fini();
 
 // What memcpy() and memset() go by, defined in the object that is replaced. The values are those
 // that glibc has before it asks, and for the last three those that it comes to with a shared cache
@@ -72,16 +73,15 @@ const char* _dl_get_origin() { return reinterpret_cast<const char*>(-1); }
 
 namespace {
 
+// Without _init() and _fini(): nothing is in their sections since there are these arrays.
 void run_destructors(void*) {
   for (Step* step = __fini_array_end; step != __fini_array_start;) (*--step)();
-  _fini();
 }
 
 void run_constructors(int argc, char** argv) {
   for (FirstStep* step = __preinit_array_start; step != __preinit_array_end; ++step) {
     (*step)(argc, argv, __environ);
   }
-  _init();
   for (FirstStep* step = __init_array_start; step != __init_array_end; ++step) {
     (*step)(argc, argv, __environ);
   }
@@ -111,6 +111,7 @@ extern "C" {
   char** end = __environ;
   while (*end != nullptr) ++end;
   _dl_aux_init(reinterpret_cast<ElfW(auxv_t)*>(end + 1));
+  _dl_sysinfo_dso = nullptr;  // "there is no vDSO"
   _dl_relocate_static_pie();
   __libc_setup_tls();
   set_guards();
