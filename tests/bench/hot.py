@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes src/hot.ld: the functions that a call of the plugin executes, for the linker to put side by side.
+"""Writes src/hot.ld: what a call of the plugin executes and writes to, for the linker to put side by side.
 
 usage: hot.py BUILD >src/hot.ld     as root, with valgrind; BUILD is a finished build folder
 
-railcni is linked once more with its symbols and a map, and callgrind says which functions VERSION, ADD
-and DEL execute, of railcni as an interface's plugin and as an IPAM, under its own and under other names. A function has a section of its own in our objects and in
-libstdc++ (-ffunction-sections), and shares that of its object file in the C libraries.
+railcni is linked once more with a map, and valgrind's lackey says which addresses VERSION, ADD and DEL
+touch, of railcni as an interface's plugin and as an IPAM, under its own and under other names. A function and
+a variable have a section of their own in our objects and in libstdc++ (-ffunction-sections,
+-fdata-sections), and share that of their object file in the C libraries.
 """
 import bisect
 import os
@@ -44,7 +45,7 @@ END
 "$1" apply -f /run/pool.yaml --data-dir /run/state >&2
 export CNI_CONTAINERID=hot CNI_IFNAME=net1 CNI_NETNS=/run/netns/pod CNI_PATH="$2"
 call() {
-  CNI_COMMAND=$1 valgrind -q --tool=callgrind --demangle=no --callgrind-out-file="$2/$3.$1" \
+  CNI_COMMAND=$1 valgrind -q --tool=lackey --trace-mem=yes --log-file="$2/$3.$1" \
     "$4" <"/run/$3.json" >/dev/null
 }
 ln -s "$1" "$2/macvlan"
@@ -60,93 +61,94 @@ ranges='"ipam": {"type": "host-local", "dataDir": "/run/hosts", "ranges": [[{"su
 echo "{$common, \"type\": \"macvlan\", \"master\": \"rail0\", $ranges}" >/run/macvlan.json
 echo "{$common, \"type\": \"bridge\", $ranges}" >/run/host-local.json
 call VERSION "$2" rail "$1"
-for config in rail coordinator ipam; do
+call ADD "$2" host-local "$2/host-local"
+call DEL "$2" host-local "$2/host-local"
+for config in ipam rail coordinator; do
   call ADD "$2" $config "$1"
   call DEL "$2" $config "$1"
 done
-for name in macvlan host-local; do
-  call ADD "$2" $name "$2/$name"
-  call DEL "$2" $name "$2/$name"
-done
+call ADD "$2" macvlan "$2/macvlan"
+call DEL "$2" macvlan "$2/macvlan"
 """
 
-# What callgrind does not see: how the process starts, glibc's look at the vDSO, which a process under
-# valgrind has none of, and LMDB's section for what it does once for an environment.
-UNSEEN = ["*rcrt1.o(.text)", "*libc.a:dl-object.o(.text)", "*libc.a:dl-lookup.o(.text)",
-          "*libc.a:dl-setup_hash.o(.text)", "*(text_env)"]
+# The calls, the shortest first: a call then finds what it needs behind what the shorter ones need.
+CALLS = ["rail.VERSION", "host-local.ADD", "host-local.DEL", "ipam.ADD", "ipam.DEL", "rail.ADD", "rail.DEL",
+         "coordinator.ADD", "coordinator.DEL", "macvlan.ADD", "macvlan.DEL"]
 
 
 def link_with_map(build, folder):
-    """Links railcni anew, unstripped; returns the paths of program and map."""
+    """Links railcni anew, without the order that is there; returns the paths of program and map."""
     program, map_file = folder + "/railcni", folder + "/map"
     commands = subprocess.check_output(["ninja", "-C", build, "-t", "commands", "railcni"], text=True)
-    words = [word for word in shlex.split(commands.splitlines()[-1]) if word != "-s"]
-    words = [word for word in words if not word.endswith("hot.ld")]
+    words = [word for word in shlex.split(commands.splitlines()[-1]) if not word.endswith("hot.ld")]
     words[words.index("-o") + 1] = program
     subprocess.run(words + ["-Wl,-Map=" + map_file], cwd=build, check=True)
     return program, map_file
 
 
-def executed(folder):
-    """The names of the functions that callgrind saw: first what the most calls have in common, so that a
-    VERSION or an IPAM's call touches as little as it can, and of those alike in the order that it saw them."""
-    names = {}
-    for name in sorted(os.listdir(folder)):
-        if not re.fullmatch(r"[\w-]+\.[A-Z]+", name):
-            continue
-        with open(folder + "/" + name, encoding="utf-8") as file:
-            for line in file:
-                match = re.match(r"c?fn=\(\d+\) (.*)", line)
-                if match:
-                    names.setdefault(re.sub(r"'\d+$", "", match[1]), set()).add(name)
-    return sorted(names, key=lambda function: -len(names[function]))
+def entry_point(program):
+    header = subprocess.check_output(["readelf", "-h", program], text=True)
+    return int(re.search(r"Entry point address: *0x([0-9a-f]+)", header)[1], 16)
 
 
 def sections(map_file):
-    """(address, size, section, file) of each input section of .text, in the order of addresses."""
+    """(address, size, section, file) of each input section of code and of zeroed data, by address. text_env is
+    LMDB's, for what it does once for an environment."""
     text = open(map_file, encoding="utf-8").read()
-    text = text[re.search(r"^\.text  ", text, re.M).start():]
-    text = text[:re.search(r"^\.fini", text, re.M).start()]
-    rows = re.findall(r"^ (\.text\S*)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (.*)$", text, re.M)
-    return sorted((int(at, 16), int(size, 16), name, file) for name, at, size, file in rows)
+    text = text[text.index("Linker script and memory map"):]
+    rows = re.findall(r"^ (\.text\S*|text_env|\.bss\S*|COMMON)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (.*)$", text, re.M)
+    return sorted((int(at, 16), int(size, 16), name, file) for name, at, size, file in rows if int(size, 16))
+
+
+def touched(trace, entry):
+    """The addresses that a call touched, as the program has them, in the order of their first use."""
+    first = None
+    addresses = {}
+    with open(trace, encoding="utf-8") as file:
+        for line in file:
+            match = re.match(r"(?:I | L| S| M) *([0-9a-f]+),", line)
+            if match:
+                address = int(match[1], 16)
+                first = address if first is None else first  # the first instruction is at the entry
+                addresses.setdefault(address - first + entry)
+    return addresses
 
 
 def pattern(section, file):
     """How a linker script names that section."""
-    if section != ".text":
+    if section.count(".") > 1:
         return "*(%s)" % section
     member = re.fullmatch(r".*?([^/]+)\((.*)\)", file)
     return "*%s(%s)" % (":".join(member.groups()) if member else os.path.basename(file), section)
+
+
+def output_section(name, before, patterns):
+    return "  %s :\n  {\n%s  }\n}\nINSERT BEFORE %s;" % (
+        name, "".join("    %s\n" % entry for entry in patterns), before)
 
 
 def main(build):
     with tempfile.TemporaryDirectory() as folder:
         program, map_file = link_with_map(build, folder)
         subprocess.run(["unshare", "-n", "-m", "sh", "-c", WORLD, "sh", program, folder], check=True)
-        addresses = {}
-        for line in subprocess.check_output(["nm", program], text=True).splitlines():
-            fields = line.split()
-            if len(fields) == 3:
-                addresses.setdefault(fields[2], []).append(int(fields[0], 16))
         known = sections(map_file)
         starts = [row[0] for row in known]
-        patterns = {}
-        for name in executed(folder):
-            places = addresses.get(name, [])
-            for place in places:
-                row = known[max(bisect.bisect_right(starts, place) - 1, 0)]
-                # A name local to several files may be a static constructor's of any of them: only where
-                # it has a section of its own, all of them are taken.
-                if row[0] <= place < row[0] + row[1] and (len(places) == 1 or row[2] != ".text"):
-                    patterns.setdefault(pattern(row[2], row[3]))
-    print("/* What a call of the plugin executes, side by side: a seventh of the code, so that a process has\n"
-          "   a third of the page faults for it and maps less than half of the memory. Without an entry a\n"
-          "   function is where the linker puts it, and an entry that names nothing does nothing. Made by\n"
-          "   tests/bench/hot.py. */")
-    print("SECTIONS\n{\n  .text.hot :\n  {")
-    for entry in list(patterns) + UNSEEN:
-        print("    " + entry)
-    print("  }\n}\nINSERT BEFORE .text;")
+        used = {}
+        for call in CALLS:
+            for address in touched(folder + "/" + call, entry_point(program)):
+                row = known[max(bisect.bisect_right(starts, address) - 1, 0)]
+                if row[0] <= address < row[0] + row[1]:
+                    used.setdefault(row)
+    is_data = lambda row: row[2].startswith((".bss", "COMMON"))
+    code = dict.fromkeys(pattern(*row[2:]) for row in used if not is_data(row))
+    # The small ones first: of a large one mostly its start is used.
+    data = dict.fromkeys(pattern(*row[2:]) for row in sorted(used, key=lambda row: row[1]) if is_data(row))
+    print("""\
+/* What a call of the plugin executes and writes to, side by side: a fifth of the code, so that a process has a
+   third of the page faults for it and maps less than half of the memory. Without an entry a function is where
+   the linker puts it, and an entry that names nothing does nothing. Made by tests/bench/hot.py. */""")
+    print("SECTIONS\n{\n" + output_section(".text.hot", ".text", code))
+    print("SECTIONS\n{\n" + output_section(".bss.hot", ".bss", data))
 
 
 if __name__ == "__main__":
