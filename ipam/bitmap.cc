@@ -89,37 +89,34 @@ uint32_t BitmapPage::next_clear(uint32_t from) const {
   return kBits;
 }
 
-void bitmap_set(Txn& state, const IpAddress& address) {
-  U128 index = address.value;
+void bitmap_set(Txn& state, Family family, U128 number) {
+  U128 index = number;
   for (int level = 0;; ++level) {
     const U128 page = page_of(index);
-    BitmapPage bits = load(state, address.family, level, page).value_or(BitmapPage());
+    BitmapPage bits = load(state, family, level, page).value_or(BitmapPage());
     bits.set(bit_of(index));
-    store(state, address.family, level, page, bits);
+    store(state, family, level, page, bits);
     if (!bits.full()) return;
     index = page;
   }
 }
 
-void bitmap_clear(Txn& state, const IpAddress& address) {
-  U128 index = address.value;
+void bitmap_clear(Txn& state, Family family, U128 number) {
+  U128 index = number;
   for (int level = 0;; ++level) {
     const U128 page = page_of(index);
-    std::optional<BitmapPage> bits = load(state, address.family, level, page);
-    if (!bits) return;
+    std::optional<BitmapPage> bits = load(state, family, level, page);
+    if (!bits || !bits->test(bit_of(index))) return;
     const bool was_full = bits->full();
     bits->clear(bit_of(index));
-    store(state, address.family, level, page, *bits);
+    store(state, family, level, page, *bits);
     if (!was_full) return;
     index = page;
   }
 }
 
-std::optional<IpAddress> bitmap_next_clear(const Txn& state, const IpAddress& from,
-                                           const IpAddress& limit) {
-  std::optional<U128> found = next_clear(state, from.family, 0, from.value, limit.value);
-  if (!found) return std::nullopt;
-  return IpAddress{from.family, *found};
+std::optional<U128> bitmap_next_clear(const Txn& state, Family family, U128 from, U128 limit) {
+  return next_clear(state, family, 0, from, limit);
 }
 
 }  // namespace railcni

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ipam/bitmap.h"
+#include "ipam/free_addresses.h"
 #include "ipam/pool_state.h"
 #include "railcni/error.h"
 #include "src/store/schema.h"
@@ -10,7 +10,7 @@
 namespace railcni {
 namespace {
 
-// The first address from `from` to `to` that is in the pool's ranges and was never used. The bitmap
+// The first address from `from` to `to` that is in the pool's ranges and was never used. The search
 // jumps over used addresses, the binary search over gaps between the ranges.
 std::optional<IpAddress> next_new(const Txn& state, const Pool& pool, IpAddress from,
                                   const IpAddress& to) {
@@ -21,7 +21,7 @@ std::optional<IpAddress> next_new(const Txn& state, const Pool& pool, IpAddress 
                                   });
     if (range == pool.ranges.end() || range->first > to) return std::nullopt;
     const std::optional<IpAddress> unused =
-        bitmap_next_clear(state, std::max(from, range->first), to);
+        next_free_address(state, std::max(from, range->first), to);
     if (!unused || range->contains(*unused)) return unused;
     from = *unused;
   }

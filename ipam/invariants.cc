@@ -2,6 +2,7 @@
 #include <set>
 
 #include "ipam/bitmap.h"
+#include "ipam/free_addresses.h"
 #include "ipam/pool_state.h"
 #include "railcni/error.h"
 #include "railcni/ipam.h"
@@ -52,7 +53,8 @@ class Checker {
   void compare_attachments();
   void compare_devices();
   void find_unknown_keys();
-  void expect_bit(const IpAddress& address);
+  void count_in_block(const IpAddress& address);
+  void expect_bit(Family family, U128 block);
 
   // The pool of that id; nullptr, with a line, when there is none.
   PoolFacts* pool_of(uint32_t id, const char* what);
@@ -62,7 +64,9 @@ class Checker {
   const Txn& state_;
   std::vector<std::string> lines_;
   std::map<uint32_t, PoolFacts> pools_;
-  std::map<std::string, BitmapPage> pages_;          // by key: what the lease table wants
+  std::map<std::string, BitmapPage> pages_;  // by key: what the lease table wants
+  IpAddress block_;                          // the first address of the one being read
+  uint32_t rows_in_block_ = 0;
   std::map<std::string, std::string> lease_owners_;  // "pool address/length", owner
 };
 
@@ -107,7 +111,7 @@ void Checker::read_leases() {
       add("lease table: a key of " + std::to_string(key.size()) + " bytes that is no address");
       return true;
     }
-    expect_bit(*address);
+    count_in_block(*address);
     try {
       const AddressState used = AddressState::unpack(value);
       PoolFacts* pool = pool_of(used.pool_id, "lease table");
@@ -123,11 +127,22 @@ void Checker::read_leases() {
   });
 }
 
-void Checker::expect_bit(const IpAddress& address) {
-  U128 index = address.value;
+// Rows come in the order of their addresses, so a block's come one after the other.
+void Checker::count_in_block(const IpAddress& address) {
+  const U128 block = address.value >> kBlockShift;
+  const IpAddress first{address.family, block << kBlockShift};
+  if (first != block_) {
+    block_ = first;
+    rows_in_block_ = 0;
+  }
+  if (++rows_in_block_ == 1u << kBlockShift) expect_bit(address.family, block);
+}
+
+void Checker::expect_bit(Family family, U128 block) {
+  U128 index = block;
   for (uint8_t level = 0;; ++level) {
     const U128 page = index >> BitmapPage::kBitsShift;
-    BitmapPage& bits = pages_[schema::bitmap_key(address.family, level, page)];
+    BitmapPage& bits = pages_[schema::bitmap_key(family, level, page)];
     bits.set(static_cast<uint32_t>(index & (BitmapPage::kBits - 1)));
     if (!bits.full()) return;
     index = page;

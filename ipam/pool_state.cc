@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "ipam/bitmap.h"
+#include "ipam/free_addresses.h"
 #include "railcni/error.h"
 #include "src/store/schema.h"
 
@@ -188,7 +188,7 @@ bool PoolEditor::remove(const IpAddress& address) {
 void PoolEditor::put(const IpAddress& address, AddressState value, bool had_row) {
   value.pool_id = counters_.id;
   state_.put(schema::lease_key(address), value.pack());
-  if (!had_row) bitmap_set(state_, address);
+  if (!had_row) note_row(state_, address);
 }
 
 void PoolEditor::lease(const IpAddress& address, const std::string& owner) {
@@ -236,7 +236,7 @@ void PoolEditor::quarantine(const IpAddress& address, int64_t until) {
 void PoolEditor::forget(const IpAddress& address) {
   if (!remove(address)) return;
   state_.erase(schema::lease_key(address));
-  bitmap_clear(state_, address);
+  note_no_row(state_, address);
   std::string count;
   schema::append(count, forgotten_count(state_) + 1);
   state_.put(schema::table(schema::kForgotten), count);

@@ -1,7 +1,7 @@
 // The layout of the two files' keys and values. No LMDB in here: ipam/ reads and writes its own
 // tables with these helpers.
 //
-// FORMAT, version 1. Each file is one LMDB environment (MDB_NOSUBDIR) with everything in its
+// FORMAT, version 1 of the pools file and 2 of the state file. Each file is one LMDB environment (MDB_NOSUBDIR) with everything in its
 // unnamed database. The first byte of a key says which table it belongs to; numbers in keys and
 // packed values are big-endian, so that bytewise order is numeric order. An address in a key is its
 // family (4 or 6) and 16 bytes (IPv4 in the last four).
@@ -21,7 +21,8 @@
 //                                        'Q' i64 until  quarantined
 //   F u32 pool id, u64 seq               address: the resting ones in the order of their release
 //   Q u32 pool id, i64 until, address    (empty): the quarantined ones in the order of expiry
-//   B family, u8 level, page number      512 bytes of bitmap (ipam/bitmap.h)
+//   B family, u8 level, page number      512 bytes of bitmap: blocks that are used
+//                                        up (ipam/free_addresses.h)
 //   G                                    u64, how many addresses were forgotten so far
 //
 // Lease table and bitmap know addresses, not pools: an address is leased at most once in a file,
@@ -47,7 +48,7 @@
 // Sizes on disk, measured: a new file uses 12 KiB (and its lock file 68 KiB), 10 attachments with
 // records of 1.4 KiB and a lease each 72 KiB, 1000 of them 2.4 MiB. A million leases of one pool
 // with owners of 74 bytes, without attachments, take 198 MiB: pages that fill in order are split
-// in halves. The bitmap is 128 KiB of that. A resting address takes some 100 bytes, and at most
+// in halves. A resting address takes some 100 bytes, and at most
 // 65536 of one pool rest. Behind what it uses the state file keeps a reserve of 256 to 320 KiB
 // (LmdbStore::top_up_reserve()), so that a DEL has room on a full disk.
 #ifndef RAILCNI_SRC_STORE_SCHEMA_H_
@@ -62,7 +63,8 @@
 
 namespace railcni::schema {
 
-constexpr int kVersion = 1;
+constexpr int kPoolsVersion = 1;
+constexpr int kStateVersion = 2;  // 1 had a bit for each address
 
 constexpr char kMeta = 'M';
 constexpr char kAttachment = 'A';

@@ -25,6 +25,10 @@ constexpr const char* kNetworks = "/networks";
 
 const char* kind_name(Store::File file) { return file == Store::File::kState ? "state" : "pools"; }
 
+int schema_version(Store::File file) {
+  return file == Store::File::kState ? schema::kStateVersion : schema::kPoolsVersion;
+}
+
 class LmdbStore : public Store {
  public:
   LmdbStore(File file, std::string path)
@@ -207,7 +211,7 @@ bool LmdbStore::top_up_reserve() {
 // maker died before writing it.
 void LmdbStore::check_meta() {
   const std::string wanted =
-      std::string("railcni ") + kind_name(file_) + " " + std::to_string(schema::kVersion);
+      std::string("railcni ") + kind_name(file_) + " " + std::to_string(schema_version(file_));
   std::optional<std::string> found;
   bool empty = true;
   auto look = [&](const Txn& txn) {
@@ -242,7 +246,7 @@ void LmdbStore::check_meta() {
   if (version > 0) {
     throw Error(Code::kStoreDamaged,
                 path_ + " has schema version " + std::to_string(version) +
-                    ", this railcni knows version " + std::to_string(schema::kVersion) +
+                    ", this railcni knows version " + std::to_string(schema_version(file_)) +
                     ": use the railcni that wrote it",
                 way_out(file_));
   }

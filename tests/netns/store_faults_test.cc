@@ -255,12 +255,14 @@ TEST_CASE("whichever page of the state is damaged: a result, or one error that n
         if (outcome.exit_code != 1) continue;
         const std::string said = outcome.out + outcome.err;
         // Of a page that has become another, valid one no more may be found than that something is
-        // not as it should be: by CHECK, by ADD, and by `railcni gc`, which lists it.
+        // not as it should be: by CHECK, by ADD, and by `railcni gc`, which lists it, or that the
+        // record is not one of ours.
         const auto says = [&said](const char* text) {
           return said.find(text) != std::string::npos;
         };
         if (says("\"code\": 101") || says("already exists in the container")) continue;
         if (says("inconsistent state: ")) continue;
+        if (says("a backend that this railcni does not have")) continue;
         // LMDB moves memory by what a damaged page says. AddressSanitizer is quicker to see it than
         // the processor, whose signal becomes the error.
         if (kSanitized && says("AddressSanitizer") && says("liblmdb")) continue;
@@ -279,7 +281,7 @@ TEST_CASE("a state of another schema version is refused by every verb, and stays
   World world;
   REQUIRE(world.runtime.add(world.list, world.container).ok());
   const std::string file = world.state_file();
-  const char* meta = GENERATE("railcni state 2", "railcni state 0");
+  const char* meta = GENERATE("railcni state 3", "railcni state 1");
   change_value(file, "M", [&](const std::string&) { return meta; });
   const std::string before = bytes_of(file, size_t{1} << 20);
   const Json host = snapshot();

@@ -7,7 +7,9 @@
 #include <set>
 
 #include "ipam/bitmap.h"
+#include "ipam/free_addresses.h"
 #include "ipam_fixture.h"
+#include "src/store/schema.h"
 
 namespace railcni {
 namespace {
@@ -29,7 +31,7 @@ TEST_CASE("the bitmap agrees with a set at every level", "[allocate]") {
       // Three pages in a row get full, elsewhere some bits are set.
       const U128 start = last < 20000 ? 0 : (last / 3) & ~U128{4095};
       for (U128 i = start; i <= std::min(last, start + 3 * 4096 - 1); ++i) {
-        bitmap_set(txn, {family, i});
+        bitmap_set(txn, family, i);
         used.insert(i);
       }
       for (int step = 0; step < 400; ++step) {
@@ -37,23 +39,61 @@ TEST_CASE("the bitmap agrees with a set at every level", "[allocate]") {
         U128 near = std::min(last, start + random() % (3 * 4096 + 50));
         U128 at = random() % 3 == 0 ? any : near;
         if (random() % 2 == 0) {
-          bitmap_set(txn, {family, at});
+          bitmap_set(txn, family, at);
           used.insert(at);
         } else {
-          bitmap_clear(txn, {family, at});
+          bitmap_clear(txn, family, at);
           used.erase(at);
         }
         U128 from = random() % 2 == 0 ? start : near;
         U128 limit = random() % 4 == 0 ? std::min(last, from + random() % 9000) : last;
         U128 model = from;
         while (model < limit && used.count(model) > 0) ++model;
-        auto found = bitmap_next_clear(txn, {family, from}, {family, limit});
+        auto found = bitmap_next_clear(txn, family, from, limit);
         if (used.count(model) > 0) {
           REQUIRE_FALSE(found);
         } else {
           REQUIRE(found);
-          REQUIRE(*found == IpAddress{family, model});
+          REQUIRE(*found == model);
         }
+      }
+    });
+  }
+}
+
+TEST_CASE("free addresses are those without a row, across blocks that are used up", "[allocate]") {
+  std::mt19937_64 random(3);
+  for (const Family family : {Family::kV4, Family::kV6}) {
+    Ipam ipam;
+    // Four blocks, at the very end of the family's addresses.
+    const U128 last = family == Family::kV4 ? 0xffffffff : ~U128{0};
+    const U128 first = last - 4 * 256 + 1;
+    std::set<U128> used;
+    ipam.store().write([&](Txn& txn) {
+      const auto set = [&](U128 at, bool is_used) {
+        const IpAddress address{family, at};
+        if (is_used == (used.count(at) > 0)) return;
+        if (is_used) {
+          used.insert(at);
+          txn.put(schema::lease_key(address), "row");
+          note_row(txn, address);
+        } else {
+          used.erase(at);
+          txn.erase(schema::lease_key(address));
+          note_no_row(txn, address);
+        }
+      };
+      for (U128 at = first; at < last - 256; ++at) set(at, true);
+      for (int step = 0; step < 3000; ++step) {
+        // Mostly used, so that blocks become full and cease to be.
+        set(first + random() % (4 * 256), random() % 8 != 0);
+        const U128 from = first + random() % (4 * 256);
+        const U128 limit = random() % 3 == 0 ? from + random() % U128(last - from + 1) : last;
+        U128 model = from;
+        while (model < limit && used.count(model) > 0) ++model;
+        const auto found = next_free_address(txn, {family, from}, {family, limit});
+        REQUIRE(found.has_value() == (used.count(model) == 0));
+        if (found) REQUIRE(*found == IpAddress{family, model});
       }
     });
   }

@@ -75,7 +75,7 @@ TEST_CASE("foreign and newer files are refused", "[store]") {
     Error error = open_error(dir);
     CHECK(error.code() == Code::kStoreDamaged);
     CHECK_THAT(error.msg(),
-               Catch::Contains("schema version 7") && Catch::Contains("knows version 1"));
+               Catch::Contains("schema version 7") && Catch::Contains("knows version 2"));
   }
   SECTION("the pools file in the state's place") {
     Store::open(Store::File::kPools, dir.paths(), Store::Mode::kCreate);
