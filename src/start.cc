@@ -12,6 +12,11 @@
 // up its five functions, and to touch its pages, costs more than the few times that a verb asks the
 // kernel for the time.
 //
+// Relocations are made here, glibc finds none: those of the vtables and tables that only the
+// command line uses (src/command_line_data.ld) wait until it asks for them,
+// railcni_relocate_command_line(). They are 2300 of 5400, and each page that they are on is a page
+// fault and a copy.
+//
 // __libc_start_main() is what the C runtime's _start calls. This one replaces libc.a's: it calls
 // glibc's own functions, in glibc's order, and leaves out only what fills its table of the CPU's
 // features, and the reading of GLIBC_TUNABLES: a runtime's environment has no say in how we
@@ -23,11 +28,14 @@
 // declarations, and the flag that meson.build compiles this file with.
 #include <link.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdint>
 
 // NOLINTBEGIN(bugprone-reserved-identifier): glibc's names.
 #pragma GCC visibility push(hidden)
+extern ElfW(Dyn) _DYNAMIC[] __attribute__((visibility("hidden")));
 extern "C" {
 
 // glibc 2.36, csu/libc-start.c and what it calls.
@@ -44,7 +52,9 @@ void __libc_init_first(int argc, char** argv, char** environment);
 void __libc_check_standard_fds();
 int __cxa_atexit(void (*function)(void*), void* argument, void* dso);
 
-// Of the linker.
+// Of the linker, and of src/command_line_data.ld.
+extern char __ehdr_start[];
+extern char railcni_command_line_data_begin[], railcni_command_line_data_end[];
 using Step = void (*)();
 using FirstStep = void (*)(int, char**, char**);
 extern FirstStep __preinit_array_start[], __preinit_array_end[];
@@ -72,6 +82,50 @@ const char* _dl_get_origin() { return reinterpret_cast<const char*>(-1); }
 #pragma GCC visibility pop
 
 namespace {
+
+// DT_RELR: an even word is the place of one relocation; in an odd one each bit above the lowest is
+// one of the 63 words that follow the place before.
+constexpr int kPlacesOfBitmap = 63;
+const ElfW(Relr) * relocations = nullptr;
+size_t relocations_size = 0;
+
+// Adds the address that we are at to each relocated word, of the command line's or of all others.
+void relocate(bool of_command_line) {
+  const auto base = reinterpret_cast<std::uintptr_t>(__ehdr_start);
+  const auto* const begin = reinterpret_cast<std::uintptr_t*>(railcni_command_line_data_begin);
+  const auto* const end = reinterpret_cast<std::uintptr_t*>(railcni_command_line_data_end);
+  const auto add_base = [=](std::uintptr_t* place) {
+    if ((place >= begin && place < end) == of_command_line) *place += base;
+  };
+  const ElfW(Relr)* const last = relocations + relocations_size / sizeof *relocations;
+  std::uintptr_t* next = nullptr;
+  for (const ElfW(Relr)* word = relocations; word < last; ++word) {
+    if ((*word & 1) == 0) {
+      next = reinterpret_cast<std::uintptr_t*>(base + *word);
+      add_base(next++);
+      continue;
+    }
+    std::uintptr_t* place = next;
+    for (ElfW(Relr) bits = *word >> 1; bits != 0; bits >>= 1, ++place) {
+      if ((bits & 1) != 0) add_base(place);
+    }
+    next += kPlacesOfBitmap;
+  }
+}
+
+// Takes the relocations out of glibc's sight, and makes those that every call needs.
+void relocate_first() {
+  for (ElfW(Dyn)* entry = _DYNAMIC; entry->d_tag != DT_NULL; ++entry) {
+    if (entry->d_tag == DT_RELR) {
+      relocations = reinterpret_cast<const ElfW(Relr)*>(__ehdr_start + entry->d_un.d_ptr);
+    }
+    if (entry->d_tag == DT_RELRSZ) {
+      relocations_size = entry->d_un.d_val;
+      entry->d_un.d_val = 0;
+    }
+  }
+  relocate(false);
+}
 
 // Without _init() and _fini(): nothing is in their sections since there are these arrays.
 void run_destructors(void*) {
@@ -102,6 +156,20 @@ void set_guards() {
 
 extern "C" {
 
+// To be called once, before anything of the command line's is used. Its data was made read-only
+// (RELRO), and is again.
+void railcni_relocate_command_line() {
+  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin =
+      reinterpret_cast<std::uintptr_t>(railcni_command_line_data_begin) & ~(page - 1);
+  const auto end = reinterpret_cast<std::uintptr_t>(railcni_command_line_data_end);
+  auto* const pages = reinterpret_cast<void*>(begin);
+  const size_t size = (end - begin + page - 1) & ~(page - 1);
+  if (mprotect(pages, size, PROT_READ | PROT_WRITE) != 0) abort();
+  relocate(true);
+  if (mprotect(pages, size, PROT_READ) != 0) abort();
+}
+
 // Takes what _start (crt1.o, x86-64) passes on; never returns. `rtld_fini` is what the kernel
 // leaves in rdx: nothing for a static program.
 [[noreturn]] int __libc_start_main(int (*main)(int, char**, char**), int argc, char** argv,
@@ -112,6 +180,7 @@ extern "C" {
   while (*end != nullptr) ++end;
   _dl_aux_init(reinterpret_cast<ElfW(auxv_t)*>(end + 1));
   _dl_sysinfo_dso = nullptr;  // "there is no vDSO"
+  relocate_first();
   _dl_relocate_static_pie();
   __libc_setup_tls();
   set_guards();

@@ -1,10 +1,10 @@
 // The layout of the two files' keys and values. No LMDB in here: ipam/ reads and writes its own
 // tables with these helpers.
 //
-// FORMAT, version 1 of the pools file and 2 of the state file. Each file is one LMDB environment (MDB_NOSUBDIR) with everything in its
-// unnamed database. The first byte of a key says which table it belongs to; numbers in keys and
-// packed values are big-endian, so that bytewise order is numeric order. An address in a key is its
-// family (4 or 6) and 16 bytes (IPv4 in the last four).
+// FORMAT, version 1 of the pools file and 2 of the state file. Each file is one LMDB environment
+// (MDB_NOSUBDIR) with everything in its unnamed database. The first byte of a key says which table
+// it belongs to; numbers in keys and packed values are big-endian, so that bytewise order is
+// numeric order. An address in a key is its family (4 or 6) and 16 bytes (IPv4 in the last four).
 //
 // Both files:
 //   M                                    "railcni <state|pools> <schema version>"

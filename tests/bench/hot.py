@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/hot.ld: what a call of the plugin executes and writes to, for the linker to put side by side.
+"""Writes src/hot.ld: what a call of the plugin executes, reads and writes to, for the linker to put side by side.
 
 usage: hot.py BUILD >src/hot.ld     as root, with valgrind; BUILD is a finished build folder
 
@@ -71,6 +71,11 @@ call ADD "$2" macvlan "$2/macvlan"
 call DEL "$2" macvlan "$2/macvlan"
 """
 
+# Strings are merged, and the map does not tell whose they are: all constants of what a call is made of.
+CONSTANTS = ["*%s(.rodata .rodata.*)" % file for file in (
+    "src_main.cc.o", "librailcni.a*", "librailcni_json.a*", "libsimdjson.a*", "liblmdb.a:*", "libnl-3.a:*",
+    "libc.a:dl-support.o", "libc.a:dl-load.o")]
+
 # The calls, the shortest first: a call then finds what it needs behind what the shorter ones need.
 CALLS = ["rail.VERSION", "host-local.ADD", "host-local.DEL", "ipam.ADD", "ipam.DEL", "rail.ADD", "rail.DEL",
          "coordinator.ADD", "coordinator.DEL", "macvlan.ADD", "macvlan.DEL"]
@@ -92,11 +97,12 @@ def entry_point(program):
 
 
 def sections(map_file):
-    """(address, size, section, file) of each input section of code and of zeroed data, by address. text_env is
-    LMDB's, for what it does once for an environment."""
+    """(address, size, section, file) of each input section of code, constants and zeroed data, by address.
+    text_env is LMDB's, for what it does once for an environment."""
     text = open(map_file, encoding="utf-8").read()
     text = text[text.index("Linker script and memory map"):]
-    rows = re.findall(r"^ (\.text\S*|text_env|\.bss\S*|COMMON)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (.*)$", text, re.M)
+    rows = re.findall(r"^ (\.text\S*|text_env|\.rodata\S*|\.bss\S*|COMMON)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (.*)$",
+                      text, re.M)
     return sorted((int(at, 16), int(size, 16), name, file) for name, at, size, file in rows if int(size, 16))
 
 
@@ -122,9 +128,9 @@ def pattern(section, file):
     return "*%s(%s)" % (":".join(member.groups()) if member else os.path.basename(file), section)
 
 
-def output_section(name, before, patterns):
-    return "  %s :\n  {\n%s  }\n}\nINSERT BEFORE %s;" % (
-        name, "".join("    %s\n" % entry for entry in patterns), before)
+def output_section(name, place, patterns):
+    return "SECTIONS\n{\n  %s :\n  {\n%s  }\n}\nINSERT %s;" % (
+        name, "".join("    %s\n" % entry for entry in dict.fromkeys(patterns)), place)
 
 
 def main(build):
@@ -139,16 +145,19 @@ def main(build):
                 row = known[max(bisect.bisect_right(starts, address) - 1, 0)]
                 if row[0] <= address < row[0] + row[1]:
                     used.setdefault(row)
-    is_data = lambda row: row[2].startswith((".bss", "COMMON"))
-    code = dict.fromkeys(pattern(*row[2:]) for row in used if not is_data(row))
-    # The small ones first: of a large one mostly its start is used.
-    data = dict.fromkeys(pattern(*row[2:]) for row in sorted(used, key=lambda row: row[1]) if is_data(row))
+
+    def patterns(*prefixes):
+        return [pattern(*row[2:]) for row in used if row[2].startswith(prefixes)]
+
     print("""\
-/* What a call of the plugin executes and writes to, side by side: a fifth of the code, so that a process has a
-   third of the page faults for it and maps less than half of the memory. Without an entry a function is where
-   the linker puts it, and an entry that names nothing does nothing. Made by tests/bench/hot.py. */""")
-    print("SECTIONS\n{\n" + output_section(".text.hot", ".text", code))
-    print("SECTIONS\n{\n" + output_section(".bss.hot", ".bss", data))
+/* What a call of the plugin executes, reads and writes to, side by side: a fifth of the code, so that a process
+   has a third of the page faults for it and maps less than half of the memory. Without an entry a function is
+   where the linker puts it, and an entry that names nothing does nothing. Made by tests/bench/hot.py. */""")
+    print(output_section(".text.hot", "BEFORE .text", patterns(".text", "text_env")))
+    used = sorted(used, key=lambda row: row[1])  # the small ones first: of a large one mostly the start is used
+    constants = [entry for entry in patterns(".rodata") if ".str1." not in entry]
+    print(output_section(".rodata.hot", "AFTER .relr.dyn", CONSTANTS + constants))
+    print(output_section(".bss.hot", "BEFORE .bss", patterns(".bss", "COMMON")))
 
 
 if __name__ == "__main__":
