@@ -34,20 +34,24 @@ void check_part(const std::string& part, const char* what, size_t limit, Code co
 }
 
 std::string attachment_key(const AttachmentKey& key) {
-  std::string bytes = schema::table(schema::kAttachment);
-  bytes.append(key.network).push_back('\0');
-  bytes.append(key.container_id).push_back('\0');
-  return bytes += key.interface();
+  return schema::attachment_key(key.network, key.container_id, key.interface());
 }
 
-Attachment parse_record(std::string_view key, std::string_view value) {
+// What a key tells of its attachment: "network/containerID", the ID's start.
+std::string name_of_row(std::string_view key) {
+  std::string name(key.substr(1, key.size() - std::min(key.size(), 1 + sizeof(uint64_t))));
+  std::replace(name.begin(), name.end(), '\0', '/');
+  return name;
+}
+
+// `is_expected` says whether it is the record that should be there, `name` whose that is.
+Attachment parse_record(std::string_view value, const std::string& name,
+                        const std::function<bool(const AttachmentKey&)>& is_expected) {
   try {
     Attachment attachment = Attachment::from_json(Json::parse(value));
-    if (attachment_key(attachment.key) == key) return attachment;
+    if (is_expected(attachment.key)) return attachment;
     throw Error(Code::kStoreDamaged, "it is that of " + attachment.key.to_string());
   } catch (const Error& error) {
-    std::string name(key.substr(1));
-    std::replace(name.begin(), name.end(), '\0', '/');
     throw Error(Code::kStoreDamaged,
                 "the record of attachment " + name + " is damaged: " + error.msg(),
                 error.details());
@@ -159,10 +163,10 @@ void put_attachment(Txn& txn, const Attachment& attachment) {
 }
 
 std::optional<Attachment> get_attachment(const Txn& txn, const AttachmentKey& key) {
-  std::string bytes = attachment_key(key);
-  std::optional<std::string_view> value = txn.get(bytes);
+  std::optional<std::string_view> value = txn.get(attachment_key(key));
   if (!value) return std::nullopt;
-  return parse_record(bytes, *value);
+  return parse_record(*value, key.to_string(),
+                      [&key](const AttachmentKey& recorded) { return recorded == key; });
 }
 
 bool erase_attachment(Txn& txn, const AttachmentKey& key) { return txn.erase(attachment_key(key)); }
@@ -175,7 +179,9 @@ void scan_attachments(const Txn& txn, const std::string& network,
   txn.scan(prefix, "", [&](std::string_view key, std::string_view value) {
     std::optional<Attachment> attachment;
     try {
-      attachment = parse_record(key, value);
+      attachment = parse_record(value, name_of_row(key), [key](const AttachmentKey& recorded) {
+        return attachment_key(recorded) == key;
+      });
     } catch (const Error& error) {
       if (unreadable) {
         unreadable(error);

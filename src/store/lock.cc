@@ -9,16 +9,14 @@
 
 #include "railcni/error.h"
 #include "src/store/files.h"
+#include "src/store/schema.h"
 
 namespace railcni {
 namespace {
 
-// FNV-1a: the same in every build of railcni, as two builds may run side by side on a node.
 off_t lock_offset(const std::string& name) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
   // Two bits less: an off_t is signed, and start plus length must not overflow it.
-  return static_cast<off_t>(hash >> 2);
+  return static_cast<off_t>(schema::hash_of(name) >> 2);
 }
 
 Fd open_lock_file(const StorePaths& paths) {

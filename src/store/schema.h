@@ -11,7 +11,8 @@
 // The pools file:
 //   P name                               the pool's spec, JSON
 // The state file:
-//   A network \0 containerID \0 ifname   the attachment, JSON
+//   A network \0 ID, u64 hash            the attachment, JSON: ID is the first 16 bytes of the
+//                                        containerID, hash that of all of it and the interface
 //   D device                             owner ("network/containerID/ifname")
 //   N                                    u32, the next pool id
 //   P pool \0 subnet                     PoolState, packed (ipam/pool_state.h)
@@ -35,6 +36,10 @@
 //
 // G counts the changes after which an address may be found as new again. A pool remembers the
 // count at which its ranges had no new address left, and does not search them before it changes.
+//
+// An attachment's key is short for the branches of the tree: with the 64 digits of a runtime's IDs
+// it holds a third as many in a page, and a million attachments are a level higher, which is two
+// pages more for each ADD to copy. The record has the whole key, and is compared.
 //
 // Rejected: a lease table and a bitmap per pool (two pools over one subnet, or one pool before and
 // after its subnet grew, give the same address).
@@ -119,6 +124,23 @@ inline std::string pool_key(std::string_view name, const IpPrefix& subnet) {
   std::string key(1, kPool);
   key.append(name).push_back('\0');
   return key += subnet.to_string();
+}
+
+// FNV-1a: the same in every build of railcni, as two builds may run side by side on a node.
+inline uint64_t hash_of(std::string_view text) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
+  return hash;
+}
+
+inline std::string attachment_key(const std::string& network, const std::string& container_id,
+                                  const std::string& interface) {
+  constexpr size_t kStart = 16;
+  std::string key(1, kAttachment);
+  key.append(network).push_back('\0');
+  key.append(container_id, 0, kStart);
+  append(key, hash_of(container_id + '\0' + interface));
+  return key;
 }
 
 constexpr size_t kPoolRowsSize = 1 + 4;

@@ -154,7 +154,10 @@ def record(name, leases, devices=()):
 
 
 def attachment(name, leases, devices=()):
-    key = b'Anet\0' + name.encode() + b'\0net1'
+    hashed = 0xcbf29ce484222325
+    for byte in name.encode() + b'\0net1':
+        hashed = (hashed ^ byte) * 0x100000001b3 % 2**64
+    key = b'Anet\0' + name.encode() + struct.pack('!Q', hashed)  # of a name of at most 16 bytes
     return row(key, json.dumps(record(name, leases, devices)).encode())
 
 
@@ -164,17 +167,18 @@ def pool(name, subnet, leased=0, resting=0, quarantined=0, seq=0, number=1):
     return row(b'P' + name.encode() + b'\0' + subnet.encode(), counters)
 
 
-def bitmap(text, *bits):
+def bitmap(text):
+    """With that address' block as the only one that is used up."""
     packed = ipaddress.ip_address(text)
+    bit = int(packed) >> 8 & 4095
     page = bytearray(512)
-    for bit in bits:
-        page[bit // 64 * 8 + 7 - bit % 64 // 8] |= 1 << bit % 8
-    key = b'B' + bytes([packed.version, 0]) + (int(packed) >> 12).to_bytes(16, 'big')
+    page[bit // 64 * 8 + 7 - bit % 64 // 8] |= 1 << bit % 8
+    key = b'B' + bytes([packed.version, 0]) + (int(packed) >> 20).to_bytes(16, 'big')
     return row(key, bytes(page))
 
 
 def store_seeds():
-    start = b'\4' + row(b'M', b'railcni state 1') + row(b'N', struct.pack('!I', 2))
+    start = b'\4' + row(b'M', b'railcni state 2') + row(b'N', struct.pack('!I', 2))
     subnet = '10.9.0.0/29'
 
     def lease_row(text, owner):
@@ -183,23 +187,27 @@ def store_seeds():
     lease = [{'pool': 'a', 'address': '10.9.0.2/29'}]
     device = row(b'D0000:01:00.1', b'net/pod1/net1')
     write('store', 'leased', start + pool('a', subnet, leased=1) + leased +
-          bitmap('10.9.0.0', 2) + attachment('pod1', lease, ['0000:01:00.1']) + device)
-    write('store', 'lost-lease', start + pool('a', subnet, leased=1) + leased + bitmap('10.9.0.0', 2))
+          attachment('pod1', lease, ['0000:01:00.1']) + device)
+    write('store', 'lost-lease', start + pool('a', subnet, leased=1) + leased)
     rest = (row(b'L' + address('10.9.0.3'), struct.pack('!IcQ', 1, b'R', 0)) +
             row(b'F' + struct.pack('!IQ', 1, 0), address('10.9.0.3')))
     held = (row(b'L' + address('10.9.0.4'), struct.pack('!Icq', 1, b'Q', 500)) +
             row(b'Q' + struct.pack('!Iq', 1, 500) + address('10.9.0.4'), b''))
     write('store', 'resting', start + pool('a', subnet, resting=1, quarantined=1, seq=1) + rest +
-          held + bitmap('10.9.0.0', 3, 4) + row(b'G', struct.pack('!Q', 1)))
+          held + row(b'G', struct.pack('!Q', 1)))
     names = [b'pod%d' % n for n in range(2, 6)]
     write('store', 'exhausted', start + pool('a', subnet, leased=4) + b''.join(
-        lease_row('10.9.0.%d' % n, b'pod%d' % n) for n in range(2, 6)) +
-        bitmap('10.9.0.0', 2, 3, 4, 5) + b''.join(
+        lease_row('10.9.0.%d' % n, b'pod%d' % n) for n in range(2, 6)) + b''.join(
             attachment(name.decode(), [{'pool': 'a', 'address': '10.9.0.%s/29' % name.decode()[3:]}])
             for name in names))
     write('store', 'v6', b'\6' + start[1:] + pool('a', 'fd00:9::/64', leased=1) +
           row(b'L' + address('fd00:9::2'), struct.pack('!I', 1) + b'Lnet/pod1/net1') +
-          bitmap('fd00:9::', 2) + attachment('pod1', [{'pool': 'a', 'address': 'fd00:9::2/64'}]))
+          attachment('pod1', [{'pool': 'a', 'address': 'fd00:9::2/64'}]))
+    block = ['10.9.%d.%d' % (n // 256, n % 256) for n in range(256, 512)]
+    write('store', 'full-block', start + pool('b', '10.9.0.0/16', quarantined=256) + b''.join(
+        row(b'L' + address(text), struct.pack('!Icq', 1, b'Q', 500)) for text in block) + b''.join(
+            row(b'Q' + struct.pack('!Iq', 1, 500) + address(text), b'') for text in block) +
+        bitmap('10.9.1.0'))
     write('store', 'applied-pool', b'\4' + row(b'M', b'railcni pools 1') +
           row(b'Pgpu1', b'{"ipVersion":4,"subnet":"10.1.0.0/24","ips":["10.1.0.1-10.1.0.9"]}'))
 
