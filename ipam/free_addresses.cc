@@ -20,7 +20,7 @@ std::optional<IpAddress> first_without_row(const Txn& state, Family family, U128
   bool is_free = true;
   state.scan(schema::table(schema::kLease), schema::lease_key(next),
              [&](std::string_view key, std::string_view) {
-               if (key != schema::lease_key(next)) return false;
+               if (schema::address_at(key, 1) != next) return false;
                is_free = next.value < limit;
                if (is_free) next.value += 1;
                return is_free;

@@ -2,7 +2,10 @@
 // blocks of 256 addresses that have none left are in a bitmap (ipam/bitmap.h).
 //
 // A search looks through the rows of the block where it begins, and only when that is used up asks
-// the bitmap for the next one that is not. So it is as quick in a /8 or a /64 as in a /24.
+// the bitmap for the next one that is not. So it is as quick in a /8 or a /64 as in a /24. What
+// is slow is to find that there is none where each block keeps an address that no pool gives
+// (10.0.0.1-10.0.0.254, 10.0.1.1-10.0.1.254 and so on): no block is ever used up, and the rows of
+// all are read. A pool remembers that it has none (PoolCounters::none_new).
 //
 // All pools share the table and the bitmap: an address is used or not, whatever pool gave it.
 // A bitmap of its own per pool would have to be told of what every other pool over the same

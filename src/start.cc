@@ -18,14 +18,15 @@
 // fault and a copy.
 //
 // __libc_start_main() is what the C runtime's _start calls. This one replaces libc.a's: it calls
-// glibc's own functions, in glibc's order, and leaves out only what fills its table of the CPU's
-// features, and the reading of GLIBC_TUNABLES: a runtime's environment has no say in how we
-// allocate. Those functions are not an interface: meson.build takes this file for the version of
-// glibc that it was written for (2.36, Debian 12), and the usual start for any other.
+// glibc's own functions, in glibc's order, and leaves out what is told above, what fills its table
+// of the CPU's features, and the reading of GLIBC_TUNABLES: a runtime's environment has no say in
+// how we allocate. Those functions are not an interface: meson.build takes this file for the
+// version of glibc that it was written for (2.36, Debian 12), and the usual start for any other.
 //
-// Until _dl_relocate_static_pie() has run nothing may be called or read through a pointer that
-// needs relocation, and until __libc_setup_tls() there is no stack guard: hence the hidden
-// declarations, and the flag that meson.build compiles this file with.
+// Until relocate_first() has run nothing may be called or read through a pointer that needs
+// relocation, until _dl_relocate_static_pie() no function that glibc selects (IFUNC), and until
+// __libc_setup_tls() there is no stack guard: hence the hidden declarations, and the flag that
+// meson.build compiles this file with.
 #include <link.h>
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -26,8 +26,8 @@ struct NetnsId {
   auto operator<=>(const NetnsId&) const = default;
 };
 
-// One interface of one container on one network. The parts have limits (check_attachment_key) so
-// that a key fits LMDB's 511 bytes.
+// One interface of one container on one network. The parts have limits (check_attachment_key),
+// and so have the keys and the texts that they make.
 struct AttachmentKey {
   std::string network;
   std::string container_id;
@@ -91,9 +91,10 @@ struct Attachment {
 void put_attachment(Txn& txn, const Attachment& attachment);
 std::optional<Attachment> get_attachment(const Txn& txn, const AttachmentKey& key);
 bool erase_attachment(Txn& txn, const AttachmentKey& key);
-// Calls `visit` for each attachment of `network` (of all networks when empty), ordered by network,
-// container ID, ifname, until it returns false. One record that cannot be read must not keep all
-// others from their GC: it is given to `unreadable`, or to the log without one, and passed over.
+// Calls `visit` for each attachment of `network` (of all networks when empty), ordered by network
+// and otherwise in no order, until it returns false. One record that cannot be read must not keep
+// all others from their GC: it is given to `unreadable`, or to the log without one, and passed
+// over.
 void scan_attachments(const Txn& txn, const std::string& network,
                       const std::function<bool(const Attachment&)>& visit,
                       const std::function<void(const Error&)>& unreadable = {});

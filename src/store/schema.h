@@ -39,7 +39,7 @@
 //
 // An attachment's key is short for the branches of the tree: with the 64 digits of a runtime's IDs
 // it holds a third as many in a page, and a million attachments are a level higher, which is two
-// pages more for each ADD to copy. The record has the whole key, and is compared.
+// pages more for each ADD to copy. The record has the whole key, which is compared when it is read.
 //
 // Rejected: a lease table and a bitmap per pool (two pools over one subnet, or one pool before and
 // after its subnet grew, give the same address).
@@ -69,7 +69,7 @@
 namespace railcni::schema {
 
 constexpr int kPoolsVersion = 1;
-constexpr int kStateVersion = 2;  // 1 had a bit for each address
+constexpr int kStateVersion = 2;  // 1 had a bit for each address, and long keys of attachments
 
 constexpr char kMeta = 'M';
 constexpr char kAttachment = 'A';

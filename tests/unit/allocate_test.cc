@@ -205,7 +205,7 @@ TEST_CASE("an almost full /16 with one hole", "[allocate]") {
   });
   CHECK_THROWS_AS(ipam.get(70000, p), Error);
   ipam.check();
-  // As if never used: the bitmap has to find it.
+  // As if never used: the search has to find it.
   ipam.store().write([&](Txn& txn) {
     const IpAddress hole = *IpAddress::parse("10.0.7.13");
     release(txn, {{"p", {hole, p.subnet.length}}}, owner(7 * 256 + 12));

@@ -66,6 +66,10 @@ TEST_CASE("the invariants miss the mark of a block that is used up", "[allocate]
   ipam.store().write([&](Txn& txn) {
     bitmap_clear(txn, Family::kV4, IpAddress::parse("10.0.1.0")->value >> kBlockShift);
     CHECK(check_invariants(txn).size() == 1);
+    bitmap_set(txn, Family::kV4, IpAddress::parse("10.0.1.0")->value >> kBlockShift);
+    CHECK(check_invariants(txn).empty());
+    bitmap_set(txn, Family::kV4, IpAddress::parse("10.0.2.0")->value >> kBlockShift);
+    CHECK(check_invariants(txn).size() == 1);
   });
 }
 

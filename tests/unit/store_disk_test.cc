@@ -129,7 +129,8 @@ TEST_CASE("a growing file gets blocks at its end, and where it has holes", "[sto
   REQUIRE(stat(store->path().c_str(), &info) == 0);
   const int64_t size = int64_t{info.st_blocks} * 512;
   CHECK(size > 10'000'000);
-  CHECK(got_blocks < 2 * size);
+  CHECK(got_blocks >= size / 2);
+  CHECK(got_blocks < 10 * size);  // the reserve, anew for each quarter of it that was used
 
   // What a large transaction takes and gives back is not written, and may lie amid what is: here,
   // where the reserve begins.
