@@ -32,6 +32,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cstdint>
 
 // NOLINTBEGIN(bugprone-reserved-identifier): glibc's names.
@@ -106,9 +107,8 @@ void relocate(bool of_command_line) {
       add_base(next++);
       continue;
     }
-    std::uintptr_t* place = next;
-    for (ElfW(Relr) bits = *word >> 1; bits != 0; bits >>= 1, ++place) {
-      if ((bits & 1) != 0) add_base(place);
+    for (ElfW(Relr) bits = *word >> 1; bits != 0; bits &= bits - 1) {
+      add_base(next + std::countr_zero(bits));
     }
     next += kPlacesOfBitmap;
   }
