@@ -35,7 +35,8 @@
 #include <bit>
 #include <cstdint>
 
-// NOLINTBEGIN(bugprone-reserved-identifier): glibc's names.
+// NOLINTBEGIN(bugprone-reserved-identifier,performance-no-int-to-ptr): glibc's names, and places
+// in memory that are known as numbers.
 #pragma GCC visibility push(hidden)
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((visibility("hidden")));
 extern "C" {
@@ -77,7 +78,6 @@ long __x86_rep_movsb_stop_threshold = 768L * 1024;
 int __x86_string_control = 0;
 
 // In place of the one that reads a link: "not known".
-// NOLINTNEXTLINE(performance-no-int-to-ptr): the value is glibc's.
 const char* _dl_get_origin() { return reinterpret_cast<const char*>(-1); }
 
 }  // extern "C"
@@ -194,4 +194,4 @@ void railcni_relocate_command_line() {
 }
 
 }  // extern "C"
-// NOLINTEND(bugprone-reserved-identifier)
+// NOLINTEND(bugprone-reserved-identifier,performance-no-int-to-ptr)
