@@ -9,7 +9,6 @@
 namespace railcni {
 namespace {
 
-U128 block_of(const IpAddress& address) { return address.value >> kBlockShift; }
 U128 first_of(U128 block) { return block << kBlockShift; }
 U128 last_of(U128 block) { return first_of(block) | ((U128{1} << kBlockShift) - 1); }
 

@@ -24,6 +24,8 @@
 namespace railcni {
 
 constexpr int kBlockShift = 8;  // 256 addresses
+// The number of an address' block, as the bitmap has it.
+constexpr U128 block_of(const IpAddress& address) { return address.value >> kBlockShift; }
 
 // To be called when the address has got a row in the lease table.
 void note_row(Txn& state, const IpAddress& address);

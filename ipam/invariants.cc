@@ -129,7 +129,7 @@ void Checker::read_leases() {
 
 // Rows come in the order of their addresses, so a block's come one after the other.
 void Checker::count_in_block(const IpAddress& address) {
-  const U128 block = address.value >> kBlockShift;
+  const U128 block = block_of(address);
   const IpAddress first{address.family, block << kBlockShift};
   if (first != block_) {
     block_ = first;

@@ -191,13 +191,13 @@ bool LmdbStore::top_up_reserve() {
   constexpr size_t kStepPages = 16;  // so that not every transaction has to
   if (file_ != File::kState) return true;
   int fd = -1;
-  struct stat file_info;
   MDB_envinfo info;
   MDB_stat stat;
   mdb_env_get_fd(env_, &fd);
   mdb_env_info(env_, &info);
   mdb_env_stat(env_, &stat);
-  const auto blocks = [&]() -> size_t {
+  const auto blocks = [fd]() -> size_t {
+    struct stat file_info;
     return fstat(fd, &file_info) == 0 ? static_cast<size_t>(file_info.st_blocks) * 512 : SIZE_MAX;
   };
   const size_t wanted = (info.me_last_pgno + 1 + kReservePages) * stat.ms_psize;

@@ -138,10 +138,11 @@ def main(build):
         program, map_file = link_with_map(build, folder)
         subprocess.run(["unshare", "-n", "-m", "sh", "-c", WORLD, "sh", program, folder], check=True)
         known = sections(map_file)
+        entry = entry_point(program)
         starts = [row[0] for row in known]
         used = {}
         for call in CALLS:
-            for address in touched(folder + "/" + call, entry_point(program)):
+            for address in touched(folder + "/" + call, entry):
                 row = known[max(bisect.bisect_right(starts, address) - 1, 0)]
                 if row[0] <= address < row[0] + row[1]:
                     used.setdefault(row)

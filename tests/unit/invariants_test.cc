@@ -30,11 +30,8 @@ TEST_CASE("the invariants are able to fail", "[allocate]") {
   CHECK(after([](Txn& txn) { erase_attachment(txn, owner(2)); }) == 1);
   CHECK(after([&](Txn& txn) { txn.erase(schema::lease_key(address(3))); }) >= 2);
   CHECK(after([&](Txn& txn) { txn.erase(schema::lease_key(address(1))); }) >= 2);
-  CHECK(after([&](Txn& txn) { bitmap_set(txn, Family::kV4, address(0).value >> kBlockShift); }) ==
-        1);
-  CHECK(after([&](Txn& txn) {
-          bitmap_set(txn, Family::kV4, address(9000).value >> kBlockShift);
-        }) == 1);
+  CHECK(after([&](Txn& txn) { bitmap_set(txn, Family::kV4, block_of(address(0))); }) == 1);
+  CHECK(after([&](Txn& txn) { bitmap_set(txn, Family::kV4, block_of(address(9000))); }) == 1);
   CHECK(after([](Txn& txn) { txn.erase(schema::rest_key(1, 0)); }) == 1);
   CHECK(after([](Txn& txn) { txn.put(schema::rest_key(1, 5), std::string(17, '\0')); }) == 1);
   CHECK(after([&](Txn& txn) { txn.erase(schema::quarantine_key(1, 99999, address(2))); }) == 1);
@@ -64,11 +61,11 @@ TEST_CASE("the invariants miss the mark of a block that is used up", "[allocate]
   for (int i = 0; i < 520; ++i) ipam.get(i, p);
   ipam.check();
   ipam.store().write([&](Txn& txn) {
-    bitmap_clear(txn, Family::kV4, IpAddress::parse("10.0.1.0")->value >> kBlockShift);
+    bitmap_clear(txn, Family::kV4, block_of(*IpAddress::parse("10.0.1.0")));
     CHECK(check_invariants(txn).size() == 1);
-    bitmap_set(txn, Family::kV4, IpAddress::parse("10.0.1.0")->value >> kBlockShift);
+    bitmap_set(txn, Family::kV4, block_of(*IpAddress::parse("10.0.1.0")));
     CHECK(check_invariants(txn).empty());
-    bitmap_set(txn, Family::kV4, IpAddress::parse("10.0.2.0")->value >> kBlockShift);
+    bitmap_set(txn, Family::kV4, block_of(*IpAddress::parse("10.0.2.0")));
     CHECK(check_invariants(txn).size() == 1);
   });
 }
