@@ -94,23 +94,28 @@ size_t relocations_size = 0;
 // Adds the address that we are at to each relocated word, of the command line's or of all others.
 void relocate(bool of_command_line) {
   const auto base = reinterpret_cast<std::uintptr_t>(__ehdr_start);
-  const auto* const begin = reinterpret_cast<std::uintptr_t*>(railcni_command_line_data_begin);
-  const auto* const end = reinterpret_cast<std::uintptr_t*>(railcni_command_line_data_end);
-  const auto add_base = [=](std::uintptr_t* place) {
-    if ((place >= begin && place < end) == of_command_line) *place += base;
+  const auto begin = reinterpret_cast<std::uintptr_t>(railcni_command_line_data_begin) - base;
+  const auto end = reinterpret_cast<std::uintptr_t>(railcni_command_line_data_end) - base;
+  constexpr std::uintptr_t kWord = sizeof(std::uintptr_t);
+  // Which of the words from `place` on, a bit for each, are to be relocated now.
+  const auto wanted = [=](std::uintptr_t place, ElfW(Relr) bits) {
+    if (place >= end || place + kPlacesOfBitmap * kWord <= begin) return of_command_line ? 0 : bits;
+    ElfW(Relr) ours = 0;
+    for (int bit = 0; bit < kPlacesOfBitmap; ++bit, place += kWord) {
+      if (place >= begin && place < end) ours |= ElfW(Relr){1} << bit;
+    }
+    return bits & (of_command_line ? ours : ~ours);
   };
   const ElfW(Relr)* const last = relocations + relocations_size / sizeof *relocations;
-  std::uintptr_t* next = nullptr;
+  std::uintptr_t next = 0;
   for (const ElfW(Relr)* word = relocations; word < last; ++word) {
-    if ((*word & 1) == 0) {
-      next = reinterpret_cast<std::uintptr_t*>(base + *word);
-      add_base(next++);
-      continue;
+    const bool is_bitmap = (*word & 1) != 0;
+    if (!is_bitmap) next = *word;
+    auto* const places = reinterpret_cast<std::uintptr_t*>(base + next);
+    for (ElfW(Relr) bits = wanted(next, is_bitmap ? *word >> 1 : 1); bits != 0; bits &= bits - 1) {
+      places[std::countr_zero(bits)] += base;
     }
-    for (ElfW(Relr) bits = *word >> 1; bits != 0; bits &= bits - 1) {
-      add_base(next + std::countr_zero(bits));
-    }
-    next += kPlacesOfBitmap;
+    next += is_bitmap ? kPlacesOfBitmap * kWord : kWord;
   }
 }
 

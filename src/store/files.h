@@ -14,6 +14,10 @@ void make_folder(const std::string& folder);
 // chroot.
 std::string boot_name();
 
+// Whether `folder` is on a filesystem in memory (tmpfs, ramfs), which does not outlive its boot;
+// false when there is no such folder.
+bool is_in_memory(const std::string& folder);
+
 // Removes the state files (and their lock files) of other boots from `folder`: the Pods they speak
 // of died with their boot. Failures are left for the next time.
 void remove_other_boots(const std::string& folder, const std::string& boot);

@@ -17,7 +17,8 @@ constexpr size_t kInitialMapSize = size_t{64} << 20;
 std::unique_ptr<Store> open_store(Store::File file, const StorePaths& paths, Store::Mode mode,
                                   size_t initial_map_size);
 
-// Where the file is: "<pools_dir>/pools.mdb", "<state_dir>/state-<boot>.mdb".
+// Where the file is: "<pools_dir>/pools.mdb", "<state_dir>/state.mdb", and where that folder
+// outlives the boot "<state_dir>/state-<boot>.mdb".
 std::string store_file_path(Store::File file, const StorePaths& paths);
 
 }  // namespace railcni

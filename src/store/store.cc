@@ -382,8 +382,10 @@ StorePaths StorePaths::from_data_dir(const std::string& data_dir) {
 }
 
 std::string store_file_path(Store::File file, const StorePaths& paths) {
-  return file == Store::File::kState ? paths.state_dir + "/state-" + boot_name() + ".mdb"
-                                     : paths.pools_dir + "/pools.mdb";
+  if (file == Store::File::kPools) return paths.pools_dir + "/pools.mdb";
+  // To read the boot's ID in /proc takes 7 us, and 20 with cold caches.
+  if (is_in_memory(paths.state_dir)) return paths.state_dir + "/state.mdb";
+  return paths.state_dir + "/state-" + boot_name() + ".mdb";
 }
 
 std::unique_ptr<Store> open_store(Store::File file, const StorePaths& paths, Store::Mode mode,
@@ -400,7 +402,10 @@ std::unique_ptr<Store> open_store(Store::File file, const StorePaths& paths, Sto
   if (exists && !S_ISREG(info.st_mode)) {
     throw Error(Code::kStoreDamaged, path + " is not a railcni store (not a regular file)");
   }
-  if (!exists) make_folder(folder);
+  if (!exists) {
+    make_folder(folder);
+    path = store_file_path(file, paths);  // before there was no filesystem to name it by
+  }
   auto store = std::make_unique<LmdbStore>(file, path);
   store->open(mode, exists ? static_cast<size_t>(info.st_size) : 0, initial_map_size);
   if (!exists && file == Store::File::kState) remove_other_boots(folder, boot_name());

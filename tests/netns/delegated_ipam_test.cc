@@ -355,7 +355,7 @@ TEST_CASE("DEL reaches the plugin when link, namespace and configuration are gon
   }
   SECTION("the record died with the last boot") {
     REQUIRE(world.runtime.add(list, world.container).ok());
-    run({.argv = {"/bin/sh", "-c", "rm " + world.dir + "/state-*"}, .env = {"PATH=/bin"}});
+    run({.argv = {"/bin/sh", "-c", "rm " + world.dir + "/state*"}, .env = {"PATH=/bin"}});
     ip("link del net1", world.pod.path());
     CHECK(world.runtime.del(list, world.container).ok());
   }

@@ -33,7 +33,7 @@ struct World {
   std::string state_file() const {
     for (const auto& entry : std::filesystem::directory_iterator(dir)) {
       const std::string name = entry.path().filename();
-      if (name.starts_with("state-") && name.ends_with(".mdb")) return entry.path();
+      if (name.starts_with("state") && name.ends_with(".mdb")) return entry.path();
     }
     throw std::runtime_error("no state file");
   }

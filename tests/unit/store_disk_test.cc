@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "src/store/files.h"
 #include "temp_store.h"
 
 // What was asked of fallocate(2), in bytes.
@@ -37,6 +38,28 @@ int on_tmpfs(const std::string& path, const std::string& options,
     if (mount("tmpfs", path.c_str(), "tmpfs", 0, options.c_str()) != 0) return 77;
     return work();
   }));
+}
+
+TEST_CASE("a state in memory needs no boot in its name, one that was left on a disk does", "[store]") {
+  CHECK_FALSE(is_in_memory("/proc"));
+  CHECK_FALSE(is_in_memory("/no/such/folder"));
+  if (geteuid() != 0) {
+    WARN("needs root: skipped");
+    return;
+  }
+  TempDir dir;
+  int status = on_tmpfs(dir.path(), "size=2m", [&] {
+    // A folder that is not there yet, and then is.
+    for (int i = 0; i < 2; ++i) {
+      const std::string folder = dir.path() + "/networks/rail";
+      const StorePaths paths = StorePaths::from_data_dir(folder);
+      const auto store = Store::open(Store::File::kState, paths, Store::Mode::kCreate);
+      if (store->path() != folder + "/state.mdb") return 1;
+      if (store_file_path(Store::File::kState, paths) != store->path()) return 2;
+    }
+    return 0;
+  });
+  CHECK(status == 0);
 }
 
 TEST_CASE("a full disk is an error with its text, and what was there stays", "[store]") {
