@@ -53,8 +53,10 @@ class Store {
   };
 
   // Opens one of the two files. Throws Error{kIoFailure} when folder or file cannot be made or
-  // read, Error{kStoreDamaged} when the file is not railcni's, of another schema, truncated or
-  // damaged. Each file may be opened once per process, and never be carried across a fork.
+  // read, Error{kStoreDamaged} when the file is not LMDB's, truncated or damaged. That it is
+  // somebody else's, or of another schema, is found by the first transaction, which throws
+  // Error{kStoreDamaged} then. Each file may be opened once per process, and never be carried
+  // across a fork.
   static std::unique_ptr<Store> open(File file, const StorePaths& paths, Mode mode);
 
   Store() = default;

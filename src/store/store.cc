@@ -30,6 +30,10 @@ int schema_version(Store::File file) {
   return file == Store::File::kState ? schema::kStateVersion : schema::kPoolsVersion;
 }
 
+std::string meta_text(Store::File file) {
+  return std::string("railcni ") + kind_name(file) + " " + std::to_string(schema_version(file));
+}
+
 class LmdbStore : public Store {
  public:
   LmdbStore(File file, std::string path)
@@ -75,7 +79,8 @@ class LmdbStore : public Store {
     map_size_ = info.me_mapsize;
   }
   void check_file();
-  void check_meta();
+  bool has_meta(const Txn& txn) const;
+  [[noreturn]] void throw_foreign(std::string_view meta) const;
   void extend_file();
   bool top_up_reserve();
 
@@ -88,6 +93,7 @@ class LmdbStore : public Store {
   unsigned flags_ = 0;  // that the environment was opened with
   MDB_dbi dbi_ = 0;
   bool read_only_ = false;
+  bool is_ours_ = false;  // a transaction has seen the file's meta, or written it
   size_t map_size_ = 0;
   int open_txns_ = 0;
 };
@@ -141,7 +147,6 @@ void LmdbStore::open(Mode mode, size_t file_size, size_t initial_map_size) {
   mdb_reader_check(env_, &dead);
   refresh_map_size();
   check_file();
-  check_meta();
 }
 
 // Every page up to the last one that is in use must be in the file, else reading it is a SIGBUS.
@@ -218,41 +223,24 @@ bool LmdbStore::top_up_reserve() {
   return errno != ENOSPC && errno != EDQUOT;
 }
 
-// The key 'M' says whose file this is and of which schema. A file without any key is one whose
-// maker died before writing it.
-void LmdbStore::check_meta() {
-  const std::string wanted =
-      std::string("railcni ") + kind_name(file_) + " " + std::to_string(schema_version(file_));
-  std::optional<std::string> found;
-  bool empty = true;
-  auto look = [&](const Txn& txn) {
-    std::optional<std::string_view> meta = txn.get(schema::table(schema::kMeta));
-    if (meta) found = std::string(*meta);
-    empty = true;
-    txn.scan("", "", [&empty](std::string_view, std::string_view) { return empty = false; });
-  };
-  read([&](const Txn& txn) {
-    std::optional<std::string_view> meta = txn.get(schema::table(schema::kMeta));
-    if (meta && *meta == wanted) {
-      found = wanted;
-    } else {
-      look(txn);
-    }
-  });
-  if (found == wanted) return;
-  if (empty && read_only_) return;
+// The key 'M' says whose file this is and of which schema; one of somebody else, or of another
+// schema, is refused. False for a file without any key, whose maker died before its first commit.
+bool LmdbStore::has_meta(const Txn& txn) const {
+  const std::optional<std::string_view> meta = txn.get(schema::table(schema::kMeta));
+  if (meta == meta_text(file_)) return true;
+  bool empty = !meta;
   if (empty) {
-    write([&](Txn& txn) {
-      look(txn);
-      if (empty) txn.put(schema::table(schema::kMeta), wanted);
-    });
-    if (empty || found == wanted) return;
+    txn.scan("", "", [&empty](std::string_view, std::string_view) { return empty = false; });
   }
+  if (empty) return false;
+  throw_foreign(meta.value_or(""));
+}
+
+void LmdbStore::throw_foreign(std::string_view meta) const {
   const std::string magic = std::string("railcni ") + kind_name(file_) + " ";
   int version = 0;
-  if (found && found->starts_with(magic)) {
-    const char* end = found->data() + found->size();
-    std::from_chars(found->data() + magic.size(), end, version);
+  if (meta.starts_with(magic)) {
+    std::from_chars(meta.data() + magic.size(), meta.data() + meta.size(), version);
   }
   if (version > 0) {
     throw Error(Code::kStoreDamaged,
@@ -261,9 +249,10 @@ void LmdbStore::check_meta() {
                     ": use the railcni that wrote it",
                 way_out(file_));
   }
+  const bool is_other_kind = meta.starts_with("railcni ");
   throw Error(Code::kStoreDamaged,
               path_ + " is not a railcni store" +
-                  (found && found->starts_with("railcni ") ? " of this kind (" + *found + ")" : ""),
+                  (is_other_kind ? " of this kind (" + std::string(meta) + ")" : ""),
               way_out(file_));
 }
 
@@ -329,11 +318,16 @@ void LmdbStore::write(const std::function<void(Txn&)>& work) {
         int& n;
         ~Count() { --n; }
       } count{++open_txns_};
+      bool is_empty = false;
+      // Before anything is done to what may be somebody else's file.
+      if (!is_ours_) run<Txn>([&](Txn& any) { is_empty = !has_meta(any); }, txn);
       extend_file();
       if (!top_up_reserve()) txn.keep_reserve();
       try {
+        if (is_empty) txn.put(schema::table(schema::kMeta), meta_text(file_));
         run<Txn>(work, txn);
         if (!txn.map_full() && txn.commit()) {
+          is_ours_ = true;
           top_up_reserve();  // a large one may have used it up, and a DEL may be the next
           return;
         }
@@ -354,6 +348,7 @@ void LmdbStore::read(const std::function<void(const Txn&)>& work) {
     int& n;
     ~Count() { --n; }
   } count{++open_txns_};
+  if (!is_ours_) run<const Txn>([this](const Txn& any) { is_ours_ = has_meta(any); }, txn);
   run<const Txn>(work, txn);
 }
 

@@ -240,9 +240,9 @@ void ipam_status(const Request& request) {
   PoolRequest pools = make_pool_request(request, config.network);
   try {
     const StorePaths paths = store_paths(request.config);
-    Store::open(Store::File::kState, paths, Store::Mode::kCreate);
+    try_state(paths);
     if (config.role == IpamRole::kHostLocal) return;
-    Store::open(Store::File::kPools, paths, Store::Mode::kRead);
+    try_pools(paths);
     // A master inside of the Pod is there when the Pod is.
     if (!config.link_in_container) find_outer_master(config, "", pools);
   } catch (const Error& error) {

@@ -70,6 +70,15 @@ StorePaths store_paths(const Json& config) {
   return paths.of_network(common.data_dir, common.name);
 }
 
+void try_state(const StorePaths& paths) {
+  Store::open(Store::File::kState, paths, Store::Mode::kCreate)->write([](Txn&) {});
+}
+
+void try_pools(const StorePaths& paths) {
+  const auto pools = Store::open(Store::File::kPools, paths, Store::Mode::kRead);
+  if (pools) pools->read([](const Txn&) {});
+}
+
 std::optional<Attachment> find_attachment(Store& state, const AttachmentKey& key) {
   std::optional<Attachment> attachment;
   state.read([&](const Txn& txn) { attachment = get_attachment(txn, key); });

@@ -40,6 +40,11 @@ struct Session {
   NetnsCensus census;
 };
 
+// For STATUS: throws what an ADD would whose stores cannot be opened, written (the state) or read
+// (the pools).
+void try_state(const StorePaths& paths);
+void try_pools(const StorePaths& paths);
+
 // What keep_until_exit() keeps.
 std::shared_ptr<void>& kept();
 

@@ -16,8 +16,8 @@ void status(const Request& request) {
   // Pod that ends frees an address.
   try {
     const StorePaths paths = StorePaths::from_data_dir(config.data_dir);
-    Store::open(Store::File::kState, paths, Store::Mode::kCreate);
-    Store::open(Store::File::kPools, paths, Store::Mode::kRead);
+    try_state(paths);
+    try_pools(paths);
     RouteSocket host;
     backend->status(host);
   } catch (const Error& error) {

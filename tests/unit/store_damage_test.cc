@@ -42,7 +42,8 @@ void raw_put(const std::string& path, std::string key, std::string value) {
 }
 
 Error open_error(const TempDir& dir, Store::File file = Store::File::kState) {
-  return error_of([&] { Store::open(file, dir.paths(), Store::Mode::kExisting); });
+  return error_of(
+      [&] { Store::open(file, dir.paths(), Store::Mode::kExisting)->read([](const Txn&) {}); });
 }
 
 TEST_CASE("foreign and newer files are refused", "[store]") {
@@ -64,6 +65,11 @@ TEST_CASE("foreign and newer files are refused", "[store]") {
     Error error = open_error(dir);
     CHECK(error.code() == Code::kStoreDamaged);
     CHECK(error.msg() == path + " is not a railcni store");
+    const std::string theirs = read_file(path);
+    const auto store = open_state(dir);
+    error = error_of([&] { store->write([](Txn& txn) { txn.put("X", "ours"); }); });
+    CHECK(error.msg() == path + " is not a railcni store");
+    CHECK(read_file(path) == theirs);
   }
   SECTION("their key is ours, their value is not") {
     raw_put(path, "M", "something");
@@ -78,7 +84,7 @@ TEST_CASE("foreign and newer files are refused", "[store]") {
                Catch::Contains("schema version 7") && Catch::Contains("knows version 2"));
   }
   SECTION("the pools file in the state's place") {
-    Store::open(Store::File::kPools, dir.paths(), Store::Mode::kCreate);
+    Store::open(Store::File::kPools, dir.paths(), Store::Mode::kCreate)->write([](Txn&) {});
     std::filesystem::copy_file(dir.path() + "/pools.mdb", path);
     CHECK_THAT(open_error(dir).msg(), Catch::Contains("of this kind (railcni pools 1)"));
   }

@@ -40,7 +40,8 @@ int on_tmpfs(const std::string& path, const std::string& options,
   }));
 }
 
-TEST_CASE("a state in memory needs no boot in its name, one that was left on a disk does", "[store]") {
+TEST_CASE("a state in memory needs no boot in its name, one that was left on a disk does",
+          "[store]") {
   CHECK_FALSE(is_in_memory("/proc"));
   CHECK_FALSE(is_in_memory("/no/such/folder"));
   if (geteuid() != 0) {
