@@ -32,6 +32,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -91,31 +92,30 @@ constexpr int kPlacesOfBitmap = 63;
 const ElfW(Relr) * relocations = nullptr;
 size_t relocations_size = 0;
 
+// Of the words from `place` on, a bit for each that comes before `edge`.
+ElfW(Relr) words_before(std::uintptr_t place, std::uintptr_t edge) {
+  const std::uintptr_t words = edge <= place ? 0 : (edge - place) / sizeof(std::uintptr_t);
+  return (ElfW(Relr){1} << std::min<std::uintptr_t>(words, kPlacesOfBitmap)) - 1;
+}
+
 // Adds the address that we are at to each relocated word, of the command line's or of all others.
 void relocate(bool of_command_line) {
   const auto base = reinterpret_cast<std::uintptr_t>(__ehdr_start);
   const auto begin = reinterpret_cast<std::uintptr_t>(railcni_command_line_data_begin) - base;
   const auto end = reinterpret_cast<std::uintptr_t>(railcni_command_line_data_end) - base;
-  constexpr std::uintptr_t kWord = sizeof(std::uintptr_t);
-  // Which of the words from `place` on, a bit for each, are to be relocated now.
-  const auto wanted = [=](std::uintptr_t place, ElfW(Relr) bits) {
-    if (place >= end || place + kPlacesOfBitmap * kWord <= begin) return of_command_line ? 0 : bits;
-    ElfW(Relr) ours = 0;
-    for (int bit = 0; bit < kPlacesOfBitmap; ++bit, place += kWord) {
-      if (place >= begin && place < end) ours |= ElfW(Relr){1} << bit;
-    }
-    return bits & (of_command_line ? ours : ~ours);
-  };
   const ElfW(Relr)* const last = relocations + relocations_size / sizeof *relocations;
   std::uintptr_t next = 0;
   for (const ElfW(Relr)* word = relocations; word < last; ++word) {
     const bool is_bitmap = (*word & 1) != 0;
     if (!is_bitmap) next = *word;
-    auto* const places = reinterpret_cast<std::uintptr_t*>(base + next);
-    for (ElfW(Relr) bits = wanted(next, is_bitmap ? *word >> 1 : 1); bits != 0; bits &= bits - 1) {
+    const ElfW(Relr) command_lines = words_before(next, end) & ~words_before(next, begin);
+    ElfW(Relr) bits = is_bitmap ? *word >> 1 : 1;
+    bits &= of_command_line ? command_lines : ~command_lines;
+    for (auto* const places = reinterpret_cast<std::uintptr_t*>(base + next); bits != 0;
+         bits &= bits - 1) {
       places[std::countr_zero(bits)] += base;
     }
-    next += is_bitmap ? kPlacesOfBitmap * kWord : kWord;
+    next += (is_bitmap ? kPlacesOfBitmap : 1) * sizeof(std::uintptr_t);
   }
 }
 

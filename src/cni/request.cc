@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <iterator>
 
 #include "railcni/error.h"
 
@@ -17,20 +18,17 @@ struct VerbEntry {
   Verb verb;
   // The variables that must be set. CNI_PATH is demanded of GC only: the specification makes it
   // optional elsewhere, and railcni needs it just to find a delegate.
-  std::vector<const char*> required;
+  std::array<std::string_view, 3> required;
 };
 
-const std::array<VerbEntry, 6>& verbs() {
-  static const std::array<VerbEntry, 6> table = {{
-      {"ADD", Verb::kAdd, {"CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"}},
-      {"DEL", Verb::kDel, {"CNI_CONTAINERID", "CNI_IFNAME"}},
-      {"CHECK", Verb::kCheck, {"CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"}},
-      {"GC", Verb::kGc, {"CNI_PATH"}},
-      {"STATUS", Verb::kStatus, {}},
-      {"VERSION", Verb::kVersion, {}},
-  }};
-  return table;
-}
+constexpr VerbEntry kVerbs[] = {
+    {"ADD", Verb::kAdd, {"CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"}},
+    {"DEL", Verb::kDel, {"CNI_CONTAINERID", "CNI_IFNAME"}},
+    {"CHECK", Verb::kCheck, {"CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"}},
+    {"GC", Verb::kGc, {"CNI_PATH"}},
+    {"STATUS", Verb::kStatus, {}},
+    {"VERSION", Verb::kVersion, {}},
+};
 
 std::string environment(const char* name) {
   const char* value = getenv(name);
@@ -71,7 +69,7 @@ void check_ifname(const std::string& ifname) {
 }  // namespace
 
 std::string_view verb_name(Verb verb) {
-  for (const VerbEntry& entry : verbs()) {
+  for (const VerbEntry& entry : kVerbs) {
     if (entry.verb == verb) return entry.name;
   }
   return "";
@@ -86,24 +84,11 @@ std::string Request::arg(std::string_view key) const {
 
 Request read_environment() {
   const std::string command = environment("CNI_COMMAND");
-  const auto entry = std::find_if(verbs().begin(), verbs().end(),
-                                  [&](const VerbEntry& verb) { return verb.name == command; });
-  if (entry == verbs().end()) {
+  const auto* const entry =
+      std::find_if(std::begin(kVerbs), std::end(kVerbs),
+                   [&](const VerbEntry& verb) { return verb.name == command; });
+  if (entry == std::end(kVerbs)) {
     throw Error(Code::kInvalidEnvironment, "unknown CNI_COMMAND: " + command);
-  }
-  std::string missing;
-  for (const char* variable : entry->required) {
-    if (environment(variable).empty())
-      missing += (missing.empty() ? "" : ",") + std::string(variable);
-  }
-  if (!missing.empty()) {
-    throw Error(Code::kInvalidEnvironment, "required env variables [" + missing + "] missing");
-  }
-  // What comes in here is recorded and printed as JSON.
-  for (const char* variable :
-       {"CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH", "CNI_ARGS"}) {
-    if (is_utf8(environment(variable))) continue;
-    throw Error(Code::kInvalidEnvironment, std::string(variable) + " is not UTF-8");
   }
   Request request;
   request.verb = entry->verb;
@@ -112,6 +97,34 @@ Request read_environment() {
   request.ifname = environment("CNI_IFNAME");
   request.path = environment("CNI_PATH");
   request.netns_override = is_true(environment("CNI_NETNS_OVERRIDE"));
+  const std::string args = environment("CNI_ARGS");
+
+  const struct {
+    std::string_view name;
+    const std::string& value;
+  } variables[] = {{"CNI_CONTAINERID", request.container_id},
+                   {"CNI_NETNS", request.netns},
+                   {"CNI_IFNAME", request.ifname},
+                   {"CNI_PATH", request.path},
+                   {"CNI_ARGS", args}};
+  std::string missing;
+  for (const auto& variable : variables) {
+    const auto& required = entry->required;
+    if (!variable.value.empty() ||
+        std::find(required.begin(), required.end(), variable.name) == required.end()) {
+      continue;
+    }
+    if (!missing.empty()) missing += ',';
+    missing += variable.name;
+  }
+  if (!missing.empty()) {
+    throw Error(Code::kInvalidEnvironment, "required env variables [" + missing + "] missing");
+  }
+  // What comes in here is recorded and printed as JSON.
+  for (const auto& variable : variables) {
+    if (is_utf8(variable.value)) continue;
+    throw Error(Code::kInvalidEnvironment, std::string(variable.name) + " is not UTF-8");
+  }
   return request;
 }
 

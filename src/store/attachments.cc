@@ -23,10 +23,11 @@ void check_part(const std::string& part, const char* what, size_t limit, Code co
     fail("has " + std::to_string(part.size()) + " bytes, at most " + std::to_string(limit) +
          " are possible");
   }
-  const bool bad = std::any_of(part.begin(), part.end(), [separators](char c) {
-    return separators.find(c) != std::string_view::npos || static_cast<unsigned char>(c) < 0x20 ||
-           c == 0x7f;
-  });
+  bool bad = false;
+  for (const char c : part) {
+    bad |= static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    for (const char separator : separators) bad |= c == separator;
+  }
   if (!bad) return;
   std::string characters;
   for (const char c : separators) characters += std::string("a '") + c + "' or ";

@@ -53,9 +53,9 @@ class IpamAdd {
   void lease(Txn& txn);
   Result lease_of_pools(Txn& txn, Attachment& attachment);
   Result lease_of_sets(Txn& txn, Attachment& attachment) const;
-  std::vector<Lease> allocate_unreserved(
-      Txn& txn, const Candidates& candidates,
-      const std::vector<PoolRequest::Requested>& requested) const;
+  std::vector<Lease> allocate_unreserved(Txn& txn, const Candidates& candidates,
+                                         const std::vector<PoolRequest::Requested>& requested,
+                                         int64_t now) const;
 
   const Request& request_;
   const OuterIpamConfig config_;
@@ -150,11 +150,10 @@ Result IpamAdd::lease_of_pools(Txn& txn, Attachment& attachment) {
 // An address that a Pod has from the original host-local is put aside for a while; the next one is
 // tried then.
 std::vector<Lease> IpamAdd::allocate_unreserved(
-    Txn& txn, const Candidates& candidates,
-    const std::vector<PoolRequest::Requested>& requested) const {
+    Txn& txn, const Candidates& candidates, const std::vector<PoolRequest::Requested>& requested,
+    int64_t now) const {
   const OriginalHostLocal original(request_.config);
   for (;;) {
-    const int64_t now = time(nullptr);
     std::vector<Lease> leases = allocate(txn, candidates, requested, key_, now);
     const Lease& lease = leases.front();
     if (!original.reserves(lease.address.address)) return leases;
@@ -190,7 +189,8 @@ Result IpamAdd::lease_of_sets(Txn& txn, Attachment& attachment) const {
       if (addressing.candidates.empty()) {
         throw Error(Code::kTryAgainLater, "no address but the gateway is in " + set.to_string());
       }
-      addressing.leases = allocate_unreserved(txn, addressing.candidates, requested);
+      addressing.leases =
+          allocate_unreserved(txn, addressing.candidates, requested, attachment.created);
     } catch (const Error& error) {
       throw error.with_context("failed to allocate for range set " + std::to_string(index));
     }

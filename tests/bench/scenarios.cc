@@ -197,7 +197,7 @@ std::vector<Scenario> scenarios() {
           {"dual-stack", 20, dual_stack_steps},
           ipam_scenario(0, 1),
           ipam_scenario(1000, 2),
-          ipam_scenario(10000, 10),
+          ipam_scenario(10000, 4),
           {"parallel", 5, parallel_steps},
           {"million", 1, million_steps}};
 }
