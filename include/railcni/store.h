@@ -76,6 +76,10 @@ class Store {
   virtual const std::string& path() const = 0;
 };
 
+// Runs `work`, which reads what the store at `path` holds: an Error{kStoreDamaged} that it throws
+// names the file as well.
+void name_store_in_errors(const std::string& path, const std::function<void()>& work);
+
 // A damaged page can make LMDB fail an assertion or touch memory that is not there. The store then
 // writes one error and ends the process with status 1: as a CNI error document on stdout, or as a
 // line of text on stderr (for the command line).

@@ -295,13 +295,7 @@ LmdbTxn LmdbStore::begin(unsigned flags) {
 
 template <typename AnyTxn>
 void LmdbStore::run(const std::function<void(AnyTxn&)>& work, LmdbTxn& txn) const {
-  try {
-    work(txn);
-  } catch (const Error& error) {
-    const bool is_named = error.msg().find(path_) != std::string::npos;
-    if (error.code() != Code::kStoreDamaged || is_named) throw;
-    throw error.with_context("the store " + path_);
-  }
+  name_store_in_errors(path_, [&] { work(txn); });
 }
 
 void LmdbStore::write(const std::function<void(Txn&)>& work) {
@@ -353,6 +347,16 @@ void LmdbStore::read(const std::function<void(const Txn&)>& work) {
 }
 
 }  // namespace
+
+void name_store_in_errors(const std::string& path, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    const bool is_named = error.msg().find(path) != std::string::npos;
+    if (error.code() != Code::kStoreDamaged || is_named) throw;
+    throw error.with_context("the store " + path);
+  }
+}
 
 StorePaths StorePaths::of_network(const std::string& folder, const std::string& network) const {
   const std::string parent = folder.empty() ? state_dir + kNetworks : folder;

@@ -95,7 +95,10 @@ void check_leases(Store& state, const Attachment& attachment) {
   });
 }
 
-void undo(Session& session, const Attachment& attachment, const std::string& path_hint) {
+namespace {
+
+// undo(), whose errors need not name the store.
+void undo_recorded(Session& session, const Attachment& attachment, const std::string& path_hint) {
   if (attachment.key.role == kIpamAttachment) return ipam_release(*session.state, attachment);
   const std::unique_ptr<Backend> backend = make_backend(attachment.cni_type);
   if (!backend) {
@@ -146,6 +149,13 @@ void undo(Session& session, const Attachment& attachment, const std::string& pat
     }
     erase_attachment(txn, attachment.key);
   });
+}
+
+}  // namespace
+
+void undo(Session& session, const Attachment& attachment, const std::string& path_hint) {
+  name_store_in_errors(session.state->path(),
+                       [&] { undo_recorded(session, attachment, path_hint); });
 }
 
 }  // namespace railcni
