@@ -14,8 +14,8 @@
 //
 // Relocations are made here, glibc finds none: those of the vtables and tables that only the
 // command line uses (src/command_line_data.ld) wait until it asks for them,
-// railcni_relocate_command_line(). They are 2300 of 5400, and each page that they are on is a page
-// fault and a copy.
+// railcni_relocate_command_line(). They are nearly half of all, and each page that they are on is a
+// page fault and a copy.
 //
 // __libc_start_main() is what the C runtime's _start calls. This one replaces libc.a's: it calls
 // glibc's own functions, in glibc's order, and leaves out what is told above, what fills its table

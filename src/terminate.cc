@@ -13,7 +13,7 @@ void __verbose_terminate_handler();
 
 void __verbose_terminate_handler() {
   constexpr std::string_view kMessage = "railcni: an exception that nobody catches\n";
-  if (write(STDERR_FILENO, kMessage.data(), kMessage.size()) < 0) abort();
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, kMessage.data(), kMessage.size());
   abort();
 }
 

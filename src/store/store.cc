@@ -70,9 +70,6 @@ class LmdbStore : public Store {
   }
   LmdbTxn begin(unsigned flags);
   int reopen();
-  // Runs `work`. What it finds damaged names its key, but not the file.
-  template <typename AnyTxn>
-  void run(const std::function<void(AnyTxn&)>& work, LmdbTxn& txn) const;
   void refresh_map_size() {
     MDB_envinfo info;
     mdb_env_info(env_, &info);
@@ -293,11 +290,6 @@ LmdbTxn LmdbStore::begin(unsigned flags) {
   return LmdbTxn(txn, dbi_, file_, path_, map_size_);
 }
 
-template <typename AnyTxn>
-void LmdbStore::run(const std::function<void(AnyTxn&)>& work, LmdbTxn& txn) const {
-  name_store_in_errors(path_, [&] { work(txn); });
-}
-
 void LmdbStore::write(const std::function<void(Txn&)>& work) {
   if (read_only_) throw_errno(Code::kIoFailure, "cannot write the store " + path_, EROFS);
   // Growing the map moves it, under the feet of any other transaction.
@@ -314,12 +306,12 @@ void LmdbStore::write(const std::function<void(Txn&)>& work) {
       } count{++open_txns_};
       bool is_empty = false;
       // Before anything is done to what may be somebody else's file.
-      if (!is_ours_) run<Txn>([&](Txn& any) { is_empty = !has_meta(any); }, txn);
+      if (!is_ours_) name_store_in_errors(path_, [&] { is_empty = !has_meta(txn); });
       extend_file();
       if (!top_up_reserve()) txn.keep_reserve();
       try {
         if (is_empty) txn.put(schema::table(schema::kMeta), meta_text(file_));
-        run<Txn>(work, txn);
+        name_store_in_errors(path_, [&] { work(txn); });
         if (!txn.map_full() && txn.commit()) {
           is_ours_ = true;
           top_up_reserve();  // a large one may have used it up, and a DEL may be the next
@@ -342,8 +334,10 @@ void LmdbStore::read(const std::function<void(const Txn&)>& work) {
     int& n;
     ~Count() { --n; }
   } count{++open_txns_};
-  if (!is_ours_) run<const Txn>([this](const Txn& any) { is_ours_ = has_meta(any); }, txn);
-  run<const Txn>(work, txn);
+  name_store_in_errors(path_, [&] {
+    if (!is_ours_) is_ours_ = has_meta(txn);
+    work(txn);
+  });
 }
 
 }  // namespace
