@@ -58,7 +58,8 @@ int __cxa_atexit(void (*function)(void*), void* argument, void* dso);
 
 // Of the linker, and of src/command_line_data.ld.
 extern char __ehdr_start[];
-extern char railcni_command_line_data_begin[], railcni_command_line_data_end[];
+extern char railcni_command_line_data_begin[], railcni_command_line_constants_end[],
+    railcni_command_line_data_end[];
 using Step = void (*)();
 using FirstStep = void (*)(int, char**, char**);
 extern FirstStep __preinit_array_start[], __preinit_array_end[];
@@ -80,6 +81,13 @@ int __x86_string_control = 0;
 
 // In place of the one that reads a link: "not known".
 const char* _dl_get_origin() { return reinterpret_cast<const char*>(-1); }
+
+// In place of the one that asks the kernel for a heap, only to have malloc() ask for another: the
+// memory of the thread's block (TLS), which is 3.4 KB. Without any glibc says so and ends.
+void* _dl_early_allocate(size_t size) {
+  alignas(64) static char block[4096];
+  return size <= sizeof block ? block : nullptr;
+}
 
 }  // extern "C"
 #pragma GCC visibility pop
@@ -165,15 +173,11 @@ extern "C" {
 // To be called once, before anything of the command line's is used. Its data was made read-only
 // (RELRO), and is again.
 void railcni_relocate_command_line() {
-  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto begin =
-      reinterpret_cast<std::uintptr_t>(railcni_command_line_data_begin) & ~(page - 1);
-  const auto end = reinterpret_cast<std::uintptr_t>(railcni_command_line_data_end);
-  auto* const pages = reinterpret_cast<void*>(begin);
-  const size_t size = (end - begin + page - 1) & ~(page - 1);
-  if (mprotect(pages, size, PROT_READ | PROT_WRITE) != 0) abort();
+  char* const begin = railcni_command_line_data_begin;
+  const size_t size = railcni_command_line_constants_end - begin;
+  if (mprotect(begin, size, PROT_READ | PROT_WRITE) != 0) abort();
   relocate(true);
-  if (mprotect(pages, size, PROT_READ) != 0) abort();
+  if (mprotect(begin, size, PROT_READ) != 0) abort();
 }
 
 // Takes what _start (crt1.o, x86-64) passes on; never returns. `rtld_fini` is what the kernel

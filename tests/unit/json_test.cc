@@ -42,6 +42,12 @@ TEST_CASE("nesting has a limit") {
   CHECK(Json::parse(R"({"a": [1, {}], "b": 2})").depth() == 3);
   CHECK(Json(5).depth() == 0);
   CHECK_THROWS_AS(Json::parse(nested(1000000)), Error);
+  // Whoever of the two finds it, the parser or what reads its result.
+  const std::string items =
+      std::string(Json::kMaxDepth, '[') + "1" + std::string(Json::kMaxDepth, ']');
+  for (const std::string& text : {nested(Json::kMaxDepth + 1), nested(1000), items}) {
+    CHECK_THROWS_WITH(Json::parse(text), "JSON is nested deeper than 100 levels");
+  }
 }
 
 TEST_CASE("of members with one name the last counts, in small and in huge objects") {
