@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "railcni/error.h"
@@ -113,6 +115,27 @@ int prepare_lock_file(const std::string& path) {
     return error_number;
   }
   return 0;
+}
+
+void use_huge_pages(int fd, size_t from, size_t to) {
+#ifndef MADV_COLLAPSE
+  constexpr int MADV_COLLAPSE = 25;  // <asm-generic/mman-common.h>
+#endif
+  // The kernel takes what is mapped to a place as even as the huge page's own.
+  const size_t room = 2 * kHugePage;
+  void* const start = mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (start == MAP_FAILED) return;
+  void* place = start;
+  size_t left = room;
+  std::align(kHugePage, kHugePage, place, left);
+  for (; from < to; from += kHugePage) {
+    if (mmap(place, kHugePage, PROT_READ, MAP_SHARED | MAP_FIXED, fd, static_cast<off_t>(from)) ==
+            MAP_FAILED ||
+        madvise(place, kHugePage, MADV_COLLAPSE) != 0) {
+      break;
+    }
+  }
+  munmap(start, room);
 }
 
 void sync_folder(const std::string& folder) {

@@ -80,6 +80,8 @@ class LmdbStore : public Store {
   [[noreturn]] void throw_foreign(std::string_view meta) const;
   void extend_file();
   bool top_up_reserve();
+  size_t used_bytes() const;
+  void use_huge_pages_since(size_t was_used);
 
   File file_;
   std::string path_;
@@ -193,16 +195,15 @@ bool LmdbStore::top_up_reserve() {
   constexpr size_t kStepPages = 16;  // so that not every transaction has to
   if (file_ != File::kState) return true;
   int fd = -1;
-  MDB_envinfo info;
   MDB_stat stat;
   mdb_env_get_fd(env_, &fd);
-  mdb_env_info(env_, &info);
   mdb_env_stat(env_, &stat);
+  const size_t used = used_bytes();
   const auto blocks = [fd]() -> size_t {
     struct stat file_info;
     return fstat(fd, &file_info) == 0 ? static_cast<size_t>(file_info.st_blocks) * 512 : SIZE_MAX;
   };
-  const size_t wanted = (info.me_last_pgno + 1 + kReservePages) * stat.ms_psize;
+  const size_t wanted = used + kReservePages * stat.ms_psize;
   const size_t there = blocks() / stat.ms_psize * stat.ms_psize;
   if (there >= wanted) return true;
   const auto get_between = [fd](size_t from, size_t to) {
@@ -211,13 +212,37 @@ bool LmdbStore::top_up_reserve() {
   };
   // What is in use mostly is without a hole, and only the end is to be got. The kernel walks over
   // every page that it is told to get: 3 ms for a gigabyte.
-  const size_t end = std::min(there, (info.me_last_pgno + 1) * stat.ms_psize);
+  const size_t end = std::min(there, used);
   const auto get = [&](size_t size) {
     return (get_between(end, size) && blocks() >= size) || get_between(0, size);
   };
   if (get(wanted + kStepPages * stat.ms_psize) || get(wanted)) return true;
   // A filesystem that cannot do it gives no guarantees, and is used without.
   return errno != ENOSPC && errno != EDQUOT;
+}
+
+// Up to its last page that is in use.
+size_t LmdbStore::used_bytes() const {
+  MDB_envinfo info;
+  MDB_stat stat;
+  mdb_env_info(env_, &info);
+  mdb_env_stat(env_, &stat);
+  return (info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+// An ADD reads eight pages in eight places of a state with a million attachments, and in small
+// pages each such place takes a page table. That is for states far beyond what one node has: up to
+// kInSmallPages, some 15 000 attachments, nobody pays for it. Each huge page is made once, by the
+// transaction that fills it.
+void LmdbStore::use_huge_pages_since(size_t was_used) {
+  constexpr size_t kInSmallPages = size_t{16} << 20;
+  if (file_ != File::kState) return;
+  const size_t from = std::max(was_used / kHugePage * kHugePage, kInSmallPages);
+  const size_t to = used_bytes() / kHugePage * kHugePage;
+  if (from >= to) return;
+  int fd = -1;
+  mdb_env_get_fd(env_, &fd);
+  use_huge_pages(fd, from, to);
 }
 
 // The key 'M' says whose file this is and of which schema; one of somebody else, or of another
@@ -309,12 +334,14 @@ void LmdbStore::write(const std::function<void(Txn&)>& work) {
       if (!is_ours_) name_store_in_errors(path_, [&] { is_empty = !has_meta(txn); });
       extend_file();
       if (!top_up_reserve()) txn.keep_reserve();
+      const size_t was_used = used_bytes();
       try {
         if (is_empty) txn.put(schema::table(schema::kMeta), meta_text(file_));
         name_store_in_errors(path_, [&] { work(txn); });
         if (!txn.map_full() && txn.commit()) {
           is_ours_ = true;
           top_up_reserve();  // a large one may have used it up, and a DEL may be the next
+          use_huge_pages_since(was_used);
           return;
         }
       } catch (const MapFull&) {

@@ -1,10 +1,15 @@
 // Disks that are full or read-only: tmpfs in a mount namespace of its own.
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <fstream>
+#include <sstream>
 
 #include "src/store/files.h"
 #include "temp_store.h"
@@ -28,6 +33,26 @@ using test::in_child;
 using test::open_state;
 using test::TempDir;
 using test::wait_for;
+
+// How much of a file's huge page at `offset` the kernel maps as one, in KB; -1 when it does not
+// tell.
+int mapped_as_huge(const std::string& path, off_t offset) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  char* const room = static_cast<char*>(
+      mmap(nullptr, 2 * kHugePage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  char* const place = room + kHugePage - reinterpret_cast<uintptr_t>(room) % kHugePage;
+  if (mmap(place, kHugePage, PROT_READ, MAP_SHARED | MAP_FIXED, fd, offset) != place) return -1;
+  static_cast<void>(*static_cast<volatile char*>(place));  // now it is mapped
+  std::ostringstream begin;
+  begin << std::hex << reinterpret_cast<uintptr_t>(place) << '-';
+  std::ifstream smaps("/proc/self/smaps");
+  bool here = false;
+  for (std::string line; std::getline(smaps, line);) {
+    if (line.find('-') == 12) here = line.starts_with(begin.str());
+    if (here && line.starts_with("ShmemPmdMapped:")) return std::stoi(line.substr(15));
+  }
+  return -1;
+}
 
 // Runs `work` in a child with a private tmpfs of `size` on `path`.
 int on_tmpfs(const std::string& path, const std::string& options,
@@ -167,6 +192,45 @@ TEST_CASE("a growing file gets blocks at its end, and where it has holes", "[sto
   REQUIRE(fstat(fd, &info) == 0);
   CHECK(int64_t{info.st_blocks} * 512 >= size);
   close(fd);
+}
+
+TEST_CASE("what a large state adds to the file is put into huge pages", "[store]") {
+  if (geteuid() != 0) {
+    WARN("needs root: skipped");
+    return;
+  }
+  TempDir dir;
+  constexpr off_t kFirst = off_t{16} << 20;
+  constexpr off_t kSize = kHugePage;
+  const int status = on_tmpfs(dir.path(), "size=256m", [&] {
+    const std::string probe = dir.path() + "/probe";
+    const int fd = open(probe.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (posix_fallocate(fd, 0, kSize) != 0) return 1;
+    use_huge_pages(fd, 0, kHugePage);
+    close(fd);
+    if (mapped_as_huge(probe, 0) <= 0) return 78;
+
+    const auto store = open_state(dir);
+    struct stat info {};
+    for (int i = 0; info.st_blocks * 512 < kFirst + 3 * kSize; ++i) {
+      fill(*store, 100, 1000, 100 * i);
+      if (stat(store->path().c_str(), &info) != 0) return 2;
+    }
+    const int keys = count_keys(*store);
+    for (const off_t offset : {kFirst, kFirst + kSize}) {
+      if (mapped_as_huge(store->path(), offset) != kHugePage / 1024) return 3;
+    }
+    // A state of a size that nodes have is left as it is, and so is what was not used yet.
+    if (mapped_as_huge(store->path(), 0) != 0) return 4;
+    if (mapped_as_huge(store->path(), kFirst + 3 * kSize) != 0) return 5;
+    fill(*store, 1, 1000, keys);
+    return count_keys(*store) == keys + 1 ? 0 : 6;
+  });
+  if (WEXITSTATUS(status) == 78) {
+    WARN("the kernel has no huge pages for a file in memory (MADV_COLLAPSE, Linux 6.1): skipped");
+    return;
+  }
+  CHECK(status == 0);
 }
 
 TEST_CASE("a read-only filesystem can be read", "[store]") {
