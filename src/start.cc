@@ -85,7 +85,7 @@ const char* _dl_get_origin() { return reinterpret_cast<const char*>(-1); }
 // In place of the one that asks the kernel for a heap, only to have malloc() ask for another: the
 // memory of the thread's block (TLS), which is 3.4 KB. Without any glibc says so and ends.
 void* _dl_early_allocate(size_t size) {
-  alignas(64) static char block[4096];
+  alignas(64) static char block[3584];
   return size <= sizeof block ? block : nullptr;
 }
 

@@ -71,10 +71,12 @@ call ADD "$2" macvlan "$2/macvlan"
 call DEL "$2" macvlan "$2/macvlan"
 """
 
-# Strings are merged, and the map does not tell whose they are: all constants of what a call is made of.
-CONSTANTS = ["*%s(.rodata .rodata.*)" % file for file in (
-    "src_main.cc.o", "librailcni.a*", "librailcni_json.a*", "libsimdjson.a*", "liblmdb.a:*", "libnl-3.a:*",
-    "libc.a:dl-support.o", "libc.a:dl-load.o")]
+# Strings are merged, and the map does not tell whose they are: all constants of what a call is made of, but for
+# the names of types. simdjson's are large tables, of which it needs none for a number without a point.
+CONSTANTS = ["*%s(.rodata .rodata.[!_]* .rodata._[!Z]* .rodata._Z[!T]*)" % file for file in (
+    "src_main.cc.o", "librailcni.a*", "librailcni_json.a*", "liblmdb.a:*", "libnl-3.a:*", "libc.a:dl-support.o",
+    "libc.a:dl-load.o")]
+LAST_CONSTANTS = ["*libsimdjson.a*(.rodata .rodata.*)"]
 
 # The calls, the shortest first: a call then finds what it needs behind what the shorter ones need.
 CALLS = ["rail.VERSION", "host-local.ADD", "host-local.DEL", "ipam.ADD", "ipam.DEL", "rail.ADD", "rail.DEL",
@@ -140,12 +142,12 @@ def main(build):
         known = sections(map_file)
         entry = entry_point(program)
         starts = [row[0] for row in known]
-        used = {}
+        used = {}  # the sections in the order of their first use, with the last address of each
         for call in CALLS:
             for address in touched(folder + "/" + call, entry):
                 row = known[max(bisect.bisect_right(starts, address) - 1, 0)]
                 if row[0] <= address < row[0] + row[1]:
-                    used.setdefault(row)
+                    used[row] = max(used.get(row, 0), address)
 
     def patterns(*prefixes):
         return [pattern(*row[2:]) for row in used if row[2].startswith(prefixes)]
@@ -155,9 +157,10 @@ def main(build):
    has a third of the page faults for it and maps less than half of the memory. Without an entry a function is
    where the linker puts it, and an entry that names nothing does nothing. Made by tests/bench/hot.py. */""")
     print(output_section(".text.hot", "BEFORE .text", patterns(".text", "text_env")))
-    used = sorted(used, key=lambda row: row[1])  # the small ones first: of a large one mostly the start is used
+    # Those last that have the most behind what is used of them.
+    used = sorted(used, key=lambda row: row[0] + row[1] - used[row])
     constants = [entry for entry in patterns(".rodata") if ".str1." not in entry]
-    print(output_section(".rodata.hot", "AFTER .relr.dyn", CONSTANTS + constants))
+    print(output_section(".rodata.hot", "AFTER .relr.dyn", CONSTANTS + constants + LAST_CONSTANTS))
     print(output_section(".bss.hot", "BEFORE .bss", patterns(".bss", "COMMON")))
 
 
