@@ -40,6 +40,22 @@ void write_all(int fd, const char* data, size_t size) {
 
 void write_text(int fd, const char* text) { write_all(fd, text, std::strlen(text)); }
 
+// As the inside of a JSON string.
+void write_json(int fd, const char* text, size_t size) {
+  char out[256];
+  size_t used = 0;
+  for (size_t i = 0; i < size; ++i) {
+    if (used + 2 > sizeof out) {
+      write_all(fd, out, used);
+      used = 0;
+    }
+    if (text[i] == '"' || text[i] == '\\') out[used++] = '\\';
+    // A control character in a path is nobody's intent; a '?' keeps the document valid.
+    out[used++] = static_cast<unsigned char>(text[i]) < 0x20 ? '?' : text[i];
+  }
+  write_all(fd, out, used);
+}
+
 void on_fault(int signal_number) {
   if (fault_message.load() == nullptr && fallback_message[0] != '\0') {
     fault_message_size = std::strlen(fallback_message);
@@ -97,7 +113,7 @@ void die_of_store_fault() {
   }
   if (fault_style.load() == StoreFaultStyle::kCniDocument) {
     write_text(STDOUT_FILENO, "{\"cniVersion\":\"1.1.0\",\"code\":102,\"msg\":\"");
-    write_all(STDOUT_FILENO, message, size);
+    write_json(STDOUT_FILENO, message, size);
     write_text(STDOUT_FILENO, "\"}\n");
   } else {
     write_text(STDERR_FILENO, "railcni: ");
@@ -107,16 +123,6 @@ void die_of_store_fault() {
   // Not exit(): nothing of this process can be trusted to run. LMDB's mutex is a robust one, so the
   // next writer recovers it.
   _exit(1);
-}
-
-std::string escape_for_fault(const std::string& text) {
-  std::string escaped = text;
-  for (size_t i = 0; i < escaped.size(); ++i) {
-    // A control character in a path is nobody's intent; a '?' keeps the document valid.
-    if (static_cast<unsigned char>(escaped[i]) < 0x20) escaped[i] = '?';
-    if (escaped[i] == '"' || escaped[i] == '\\') escaped.insert(i++, 1, '\\');
-  }
-  return escaped;
 }
 
 void set_store_fault_style(StoreFaultStyle style) { fault_style = style; }

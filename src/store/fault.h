@@ -44,9 +44,6 @@ class FaultScope {
 // Reports the innermost scope's message and ends the process with status 1. Async-signal-safe.
 [[noreturn]] void die_of_store_fault();
 
-// `text` as the inside of a JSON string: FaultScope's message is written as it stands.
-std::string escape_for_fault(const std::string& text);
-
 }  // namespace railcni
 
 #endif  // RAILCNI_SRC_STORE_FAULT_H_

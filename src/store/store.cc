@@ -39,8 +39,8 @@ class LmdbStore : public Store {
   LmdbStore(File file, std::string path)
       : file_(file),
         path_(std::move(path)),
-        fault_text_(escape_for_fault("the store " + path_ + " is damaged: a page of it cannot be " +
-                                     "read; " + way_out(file))) {
+        fault_text_("the store " + path_ + " is damaged: a page of it cannot be read; " +
+                    way_out(file)) {
     // LMDB's locks are POSIX ones: closing a second descriptor of the file would drop those of the
     // first.
     if (!open_paths().insert(path_).second) {
@@ -86,8 +86,8 @@ class LmdbStore : public Store {
   File file_;
   std::string path_;
   std::string fault_text_;
-  FaultGuard guard_{escape_for_fault("railcni crashed, to which damage of the store " + path_ +
-                                     " can lead; " + way_out(file_))};
+  FaultGuard guard_{"railcni crashed, to which damage of the store " + path_ + " can lead; " +
+                    way_out(file_)};
   MDB_env* env_ = nullptr;
   unsigned flags_ = 0;  // that the environment was opened with
   MDB_dbi dbi_ = 0;

@@ -237,6 +237,22 @@ TEST_CASE("a page that is not there is one error, in the style that was asked fo
   CHECK(WEXITSTATUS(text.status) == 1);
   CHECK_THAT(text.output, Catch::StartsWith("railcni: the store " + state_path(dir)));
 
+  // Any name of a folder makes a document that can be read.
+  const std::string quotes = std::string(300, '"') + "\n" + std::string(300, '\\');
+  const auto die = [&quotes] {
+    const FaultScope scope(quotes);
+    die_of_store_fault();
+    return 0;
+  };
+  json = test::run_child(STDOUT_FILENO, die);
+  CHECK(Json::parse(json.output).at("msg").as_string() ==
+        std::string(300, '"') + "?" + std::string(300, '\\'));
+  text = test::run_child(STDERR_FILENO, [&] {
+    set_store_fault_style(StoreFaultStyle::kPlainText);
+    return die();
+  });
+  CHECK(text.output == "railcni: " + quotes + "\n");
+
   // A fault that has nothing to do with the store stays a crash.
   auto own_bug = test::run_child(STDERR_FILENO, [&] {
     signal(SIGSEGV, SIG_DFL);
