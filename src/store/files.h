@@ -30,7 +30,7 @@ int prepare_lock_file(const std::string& path);
 
 // Asks the kernel to keep what lies between two bytes of a file in memory (tmpfs) in huge pages,
 // whatever its settings for all processes are (MADV_COLLAPSE, Linux 6.1): a process that reads here
-// and there in it has cheaper page faults then. It takes some 5 ms for each 2 MB. `from` and `to`
+// and there in it has cheaper page faults then. It takes up to 5 ms for each 2 MB. `from` and `to`
 // are multiples of kHugePage. Where the kernel cannot or will not, all stays as it is.
 void use_huge_pages(int fd, size_t from, size_t to);
 constexpr size_t kHugePage = size_t{2} << 20;  // x86-64's, and arm64's with pages of 4 KB
