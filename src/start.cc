@@ -12,8 +12,8 @@
 // up its five functions, and to touch its pages, costs more than the few times that a verb asks the
 // kernel for the time.
 //
-// Relocations are made here, glibc finds none: those of the vtables and tables that only the
-// command line uses (src/command_line_data.ld) wait until it asks for them,
+// Relocations are made here, glibc finds none: those of the vtables, tables and variables that only
+// the command line uses (src/command_line_data.ld) wait until it asks for them,
 // railcni_relocate_command_line(). They are nearly half of all, and each page that they are on is a
 // page fault and a copy.
 //
@@ -30,7 +30,6 @@
 #include <link.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -170,8 +169,8 @@ void set_guards() {
 
 extern "C" {
 
-// To be called once, before anything of the command line's is used. Its data was made read-only
-// (RELRO), and is again.
+// To be called once, before anything of the command line's is used. Its constants were made
+// read-only (RELRO), and are again.
 void railcni_relocate_command_line() {
   char* const begin = railcni_command_line_data_begin;
   const size_t size = railcni_command_line_constants_end - begin;
