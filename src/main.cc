@@ -13,8 +13,6 @@ extern "C" {
 using Constructor = void (*)(int, char**, char**);
 extern Constructor railcni_command_line_begin[] __attribute__((weak, visibility("hidden")));
 extern Constructor railcni_command_line_end[] __attribute__((weak, visibility("hidden")));
-// Of src/start.cc; with another start it is done already.
-void railcni_relocate_command_line() __attribute__((weak, visibility("hidden")));
 }
 
 namespace {
@@ -46,7 +44,6 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   const char* command = getenv("CNI_COMMAND");
   if (command != nullptr && *command != '\0') return railcni::run_cni();
-  if (railcni_relocate_command_line != nullptr) railcni_relocate_command_line();
   for (Constructor* step = railcni_command_line_begin; step != railcni_command_line_end; ++step) {
     (*step)(argc, argv, environ);
   }

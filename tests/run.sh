@@ -70,13 +70,6 @@ binary_runs_in_empty_chroot() {
   return $status
 }
 
-# What is left is simdjson's choice among its implementations, which is made for it.
-binary_asks_no_cpuid() {
-  count=$(objdump -d "$RAILCNI_BIN" | grep -cw cpuid || true)
-  echo "$count instructions; src/start.cc is for glibc 2.36, here is $(getconf GNU_LIBC_VERSION)"
-  [ "$count" -le 2 ]
-}
-
 # A list whose names no longer match would leave it empty.
 binary_has_hot_code_together() {
   size=$(readelf -SW "$RAILCNI_BIN" | sed -n 's/.*\.text\.hot *PROGBITS *[0-9a-f]* [0-9a-f]* \([0-9a-f]*\) .*/\1/p')
@@ -89,7 +82,6 @@ binary() {
   single 'the binary is one static-pie' binary_is_static
   single 'the binary is under 4 MB' binary_is_small
   single 'the binary runs in an empty chroot' binary_runs_in_empty_chroot
-  single 'the binary starts without CPUID' binary_asks_no_cpuid
   single 'the code of a call is in one place of the binary' binary_has_hot_code_together
 }
 
@@ -164,6 +156,7 @@ for suite in "${@:-all}"; do
       suite unit
       suite conformance
       suite netns
+      suite adversary
       suite scale
       demo
       sanitize

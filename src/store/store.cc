@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "railcni/error.h"
+#include "railcni/lock.h"
 #include "src/store/fault.h"
 #include "src/store/files.h"
 #include "src/store/lmdb_env.h"
@@ -34,6 +35,13 @@ std::string meta_text(Store::File file) {
   return std::string("railcni ") + kind_name(file) + " " + std::to_string(schema_version(file));
 }
 
+// MDB_NOTLS: a reader's slot belongs to the transaction, so reads may nest. The state lives one boot
+// long: what the kernel has in its cache is as good as on the disk, and a power cut that tears the
+// file also ends the boot that it is named after.
+unsigned flags_of(Store::File file) {
+  return MDB_NOSUBDIR | MDB_NOTLS | (file == Store::File::kState ? MDB_NOSYNC : 0);
+}
+
 class LmdbStore : public Store {
  public:
   LmdbStore(File file, std::string path)
@@ -53,7 +61,9 @@ class LmdbStore : public Store {
     open_paths().erase(path_);
   }
 
-  void open(Mode mode, size_t file_size, size_t initial_map_size);
+  void open(Mode mode);
+  // Makes the file, with its meta, where there is none, for nobody but this process.
+  void make(size_t map_size);
   void write(const std::function<void(Txn&)>& work) override;
   void read(const std::function<void(const Txn&)>& work) override;
   const std::string& path() const override { return path_; }
@@ -76,7 +86,7 @@ class LmdbStore : public Store {
     map_size_ = info.me_mapsize;
   }
   void check_file();
-  bool has_meta(const Txn& txn) const;
+  void check_meta(const Txn& txn);
   [[noreturn]] void throw_foreign(std::string_view meta) const;
   void extend_file();
   bool top_up_reserve();
@@ -114,25 +124,27 @@ int LmdbStore::open_env(unsigned flags, size_t map_size) {
   return rc;
 }
 
-void LmdbStore::open(Mode mode, size_t file_size, size_t initial_map_size) {
+void LmdbStore::make(size_t map_size) {
   FaultScope scope(fault_text_);
-  // MDB_NOTLS: a reader's slot belongs to the transaction, so reads may nest.
-  unsigned flags = MDB_NOSUBDIR | MDB_NOTLS;
-  // The state lives one boot long: what the kernel has in its cache is as good as on the disk, and
-  // a power cut that tears the file also ends the boot that it is named after.
-  if (file_ == File::kState) flags |= MDB_NOSYNC;
-  // A file that has data knows its map's size; LMDB takes it from there.
-  size_t map_size = file_size == 0 ? initial_map_size : 0;
+  const int rc = open_env(flags_of(file_) | MDB_NOLOCK, map_size);
+  if (rc != MDB_SUCCESS) throw_lmdb(rc, file_, path_, "make");
+  refresh_map_size();
+  is_ours_ = true;
+  write([this](Txn& txn) { txn.put(schema::table(schema::kMeta), meta_text(file_)); });
+}
+
+void LmdbStore::open(Mode mode) {
+  FaultScope scope(fault_text_);
+  const unsigned flags = flags_of(file_);
+  // The file knows its map's size; LMDB takes it from there.
+  constexpr size_t map_size = 0;
 
   int rc = prepare_lock_file(path_ + "-lock");
-  if (rc == 0 && mode == Mode::kRead) {
-    // Without a writer's buffers and its second descriptor of the file. A file without data, whose
-    // maker died, is one that only a writer can open.
-    rc = open_env(flags | MDB_RDONLY, map_size);
-    read_only_ = rc == MDB_SUCCESS;
-    if (!read_only_) rc = 0;
+  if (rc == 0) {
+    // For reading without a writer's buffers and its second descriptor of the file.
+    read_only_ = mode == Mode::kRead;
+    rc = open_env(read_only_ ? flags | MDB_RDONLY : flags, map_size);
   }
-  if (rc == 0 && !read_only_) rc = open_env(flags, map_size);
   auto refused = [&rc] { return rc == EROFS || rc == EACCES || rc == EPERM; };
   if (refused() && mode != Mode::kCreate) {
     // Reading needs no more than the file; who cannot write the lock file reads without it, which
@@ -246,16 +258,12 @@ void LmdbStore::use_huge_pages_since(size_t was_used) {
 }
 
 // The key 'M' says whose file this is and of which schema; one of somebody else, or of another
-// schema, is refused. False for a file without any key, whose maker died before its first commit.
-bool LmdbStore::has_meta(const Txn& txn) const {
+// schema, is refused.
+void LmdbStore::check_meta(const Txn& txn) {
+  if (is_ours_) return;
   const std::optional<std::string_view> meta = txn.get(schema::table(schema::kMeta));
-  if (meta == meta_text(file_)) return true;
-  bool empty = !meta;
-  if (empty) {
-    txn.scan("", "", [&empty](std::string_view, std::string_view) { return empty = false; });
-  }
-  if (empty) return false;
-  throw_foreign(meta.value_or(""));
+  if (meta != meta_text(file_)) throw_foreign(meta.value_or(""));
+  is_ours_ = true;
 }
 
 void LmdbStore::throw_foreign(std::string_view meta) const {
@@ -329,17 +337,14 @@ void LmdbStore::write(const std::function<void(Txn&)>& work) {
         int& n;
         ~Count() { --n; }
       } count{++open_txns_};
-      bool is_empty = false;
       // Before anything is done to what may be somebody else's file.
-      if (!is_ours_) name_store_in_errors(path_, [&] { is_empty = !has_meta(txn); });
+      name_store_in_errors(path_, [&] { check_meta(txn); });
       extend_file();
       if (!top_up_reserve()) txn.keep_reserve();
       const size_t was_used = used_bytes();
       try {
-        if (is_empty) txn.put(schema::table(schema::kMeta), meta_text(file_));
         name_store_in_errors(path_, [&] { work(txn); });
         if (!txn.map_full() && txn.commit()) {
-          is_ours_ = true;
           top_up_reserve();  // a large one may have used it up, and a DEL may be the next
           use_huge_pages_since(was_used);
           return;
@@ -362,7 +367,7 @@ void LmdbStore::read(const std::function<void(const Txn&)>& work) {
     ~Count() { --n; }
   } count{++open_txns_};
   name_store_in_errors(path_, [&] {
-    if (!is_ours_) is_ours_ = has_meta(txn);
+    check_meta(txn);
     work(txn);
   });
 }
@@ -408,12 +413,30 @@ std::string store_file_path(Store::File file, const StorePaths& paths) {
   return paths.state_dir + "/state-" + boot_name() + ".mdb";
 }
 
+namespace {
+
+// A store's file has its meta from its first moment on: it is made whole under another name. So an
+// empty one is one that lost all it had, and is never taken for a new one.
+void make_store(Store::File file, const StorePaths& paths, const std::string& path,
+                size_t map_size) {
+  const NamedLock lock = NamedLock::acquire(paths, path, std::chrono::seconds(60));
+  if (access(path.c_str(), F_OK) == 0) return;
+  const std::string draft = path + ".new";
+  unlink(draft.c_str());  // of a maker who died
+  LmdbStore(file, draft).make(map_size);
+  if (rename(draft.c_str(), path.c_str()) != 0) {
+    throw_errno(Code::kIoFailure, "cannot make the store " + path, errno);
+  }
+}
+
+}  // namespace
+
 std::unique_ptr<Store> open_store(Store::File file, const StorePaths& paths, Store::Mode mode,
                                   size_t initial_map_size) {
   const std::string& folder = file == Store::File::kState ? paths.state_dir : paths.pools_dir;
   std::string path = store_file_path(file, paths);
   struct stat info;
-  bool exists = stat(path.c_str(), &info) == 0;
+  const bool exists = stat(path.c_str(), &info) == 0;
   if (!exists && mode != Store::Mode::kCreate) {
     // ENOTDIR: a folder that cannot be cannot hold a file either.
     if (errno == ENOENT || errno == ENOTDIR) return nullptr;
@@ -422,12 +445,14 @@ std::unique_ptr<Store> open_store(Store::File file, const StorePaths& paths, Sto
   if (exists && !S_ISREG(info.st_mode)) {
     throw Error(Code::kStoreDamaged, path + " is not a railcni store (not a regular file)");
   }
+  if (exists && info.st_size == 0) throw_damaged(file, path, "it is empty");
   if (!exists) {
     make_folder(folder);
     path = store_file_path(file, paths);  // before there was no filesystem to name it by
+    make_store(file, paths, path, initial_map_size);
   }
   auto store = std::make_unique<LmdbStore>(file, path);
-  store->open(mode, exists ? static_cast<size_t>(info.st_size) : 0, initial_map_size);
+  store->open(mode);
   if (!exists && file == Store::File::kState) remove_other_boots(folder, boot_name());
   if (!exists && file == Store::File::kPools) sync_folder(folder);
   return store;

@@ -92,14 +92,22 @@ TEST_CASE("foreign and newer files are refused", "[store]") {
     std::filesystem::create_directory(path);
     CHECK_THAT(open_error(dir).msg(), Catch::Contains("not a regular file"));
   }
-  SECTION("an empty file is one whose maker died") {
+  SECTION("an empty file") {
     write_file(path, "");
-    CHECK(Store::open(Store::File::kState, dir.paths(), Store::Mode::kExisting) != nullptr);
+    const Error error = open_error(dir);
+    CHECK(error.code() == Code::kStoreDamaged);
+    CHECK_THAT(error.msg(), Catch::Contains(path) && Catch::Contains("it is empty"));
+    CHECK(read_file(path).empty());
   }
-  SECTION("so is an LMDB file without keys") {
+  SECTION("an LMDB file without keys") {
     with_lmdb(path, [](MDB_txn*, MDB_dbi) {});
+    CHECK(open_error(dir).msg() == path + " is not a railcni store");
+  }
+  SECTION("what a maker who died has left is made anew") {
+    write_file(path + ".new", "half");
     fill(*open_state(dir), 3, 10);
     CHECK(count_keys(*open_state(dir)) == 3);
+    CHECK_FALSE(std::filesystem::exists(path + ".new"));
   }
   SECTION("a lock file that is garbage is made anew") {
     open_state(dir);
