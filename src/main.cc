@@ -42,6 +42,8 @@ int main(int argc, char** argv) {
   railcni::set_program_name(argc > 0 ? argv[0] : nullptr);
   // A reader that went away is an error of write(2), not the end of a half-done verb.
   signal(SIGPIPE, SIG_IGN);
+  // So is a limit on the size of files.
+  signal(SIGXFSZ, SIG_IGN);
   const char* command = getenv("CNI_COMMAND");
   if (command != nullptr && *command != '\0') return railcni::run_cni();
   for (Constructor* step = railcni_command_line_begin; step != railcni_command_line_end; ++step) {

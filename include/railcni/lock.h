@@ -20,8 +20,9 @@ class NamedLock {
   // Holds nothing.
   NamedLock() = default;
 
-  // Waits up to `timeout` for the lock of `name`; throws Error{kTryAgainLater} when it is not to be
-  // had, Error{kIoFailure} when the lock file cannot be made.
+  // Waits up to `timeout` for the lock of `name`; throws Error{kTryAgainLater}, which names the
+  // process that has it, when it is not to be had, Error{kIoFailure} when the lock file cannot be
+  // made.
   static NamedLock acquire(const StorePaths& paths, const std::string& name,
                            std::chrono::milliseconds timeout);
   // As acquire() without waiting; nothing when another process holds it.
@@ -33,6 +34,18 @@ class NamedLock {
  private:
   explicit NamedLock(Fd fd) : fd_(std::move(fd)) {}
   Fd fd_;
+};
+
+// While one lives, waits of this process for a lock, those for a store's transactions among them,
+// last at most kLimit: who waited in vain to do something does not wait as long again to undo it.
+class ShortWaits {
+ public:
+  static constexpr std::chrono::milliseconds kLimit{1000};
+
+  ShortWaits();
+  ~ShortWaits();
+  ShortWaits(const ShortWaits&) = delete;
+  ShortWaits& operator=(const ShortWaits&) = delete;
 };
 
 }  // namespace railcni

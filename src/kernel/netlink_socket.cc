@@ -44,8 +44,9 @@ void NetlinkSocket::Free::operator()(nl_sock* socket) const { nl_socket_free(soc
 NetlinkSocket::NetlinkSocket(int protocol)
     : socket_(nl_socket_alloc()), buffer_(new char[kReceiveBuffer]) {
   if (!socket_) throw std::bad_alloc();
-  if (const int error = nl_connect(socket_.get(), protocol); error < 0) {
-    throw Error(Code::kKernel, std::string("cannot open a netlink socket: ") + nl_geterror(error));
+  if (nl_connect(socket_.get(), protocol) < 0) {
+    // libnl has no error of its own for most of socket(2)'s.
+    throw_errno(Code::kKernel, "cannot open a netlink socket", errno);
   }
   // Both are comforts that an old kernel may lack: explanations, and short acknowledgements.
   const int on = 1;

@@ -95,28 +95,6 @@ std::vector<std::string> entries_of(const std::string& folder) {
   return names;
 }
 
-int prepare_lock_file(const std::string& path) {
-  // LMDB's reader table for 1024 readers: 64 bytes each and two mutexes, in whole pages. It takes
-  // the number of readers from the size of a file that is there.
-  constexpr off_t kSize = off_t{17} * 4096;
-  struct stat info;
-  if (stat(path.c_str(), &info) == 0 && info.st_size > 0 && info.st_blocks * 512 >= info.st_size) {
-    return 0;
-  }
-  Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd) return errno;
-  if (fstat(fd.get(), &info) != 0) return errno;
-  // Never posix_fallocate(): where the filesystem cannot do it, glibc reads and writes back every
-  // block, which would race with the mutexes of a running process.
-  if (fallocate(fd.get(), 0, 0, std::max<off_t>(info.st_size, kSize)) != 0) {
-    if (errno == EOPNOTSUPP || errno == ENOSYS) return 0;
-    int error_number = errno;
-    if (info.st_size == 0) unlink(path.c_str());
-    return error_number;
-  }
-  return 0;
-}
-
 void use_huge_pages(int fd, size_t from, size_t to) {
 #ifndef MADV_COLLAPSE
   constexpr int MADV_COLLAPSE = 25;  // <asm-generic/mman-common.h>

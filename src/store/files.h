@@ -23,11 +23,6 @@ bool is_in_memory(const std::string& folder);
 // of died with their boot. Failures are left for the next time.
 void remove_other_boots(const std::string& folder, const std::string& boot);
 
-// Makes the lock file of LMDB with all its blocks. LMDB would only set its size, and then a full
-// tmpfs makes itself known by SIGBUS when the reader table in the map is first touched. Returns an
-// errno value, 0 when all is well.
-int prepare_lock_file(const std::string& path);
-
 // Asks the kernel to keep what lies between two bytes of a file in memory (tmpfs) in huge pages,
 // whatever its settings for all processes are (MADV_COLLAPSE, Linux 6.1): a process that reads here
 // and there in it has cheaper page faults then. It takes up to 5 ms for each 2 MB. `from` and `to`

@@ -51,10 +51,6 @@ std::string way_out(Store::File file) {
     case MDB_BAD_TXN:
     case MDB_PANIC:
       throw_damaged(file, path, mdb_strerror(rc));
-    case MDB_READERS_FULL:
-      throw Error(Code::kTryAgainLater, "the store " + path + " is read by " +
-                                            std::to_string(kMaxReaders) +
-                                            " processes at once, which is the limit");
     case MDB_BAD_VALSIZE:
       throw Error(Code::kIoFailure, "the store " + path + ": a key must have 1 to 511 bytes");
     case MDB_MAP_FULL:

@@ -12,8 +12,6 @@
 
 namespace railcni {
 
-constexpr unsigned kMaxReaders = 1024;
-
 // Thrown through `work` when the map is full, to unwind to write(), which grows the map and runs
 // `work` again. Not an Error, so that nobody takes it for one and goes on.
 struct MapFull {};

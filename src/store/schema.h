@@ -1,7 +1,7 @@
 // The layout of the two files' keys and values. No LMDB in here: ipam/ reads and writes its own
 // tables with these helpers.
 //
-// FORMAT, version 1 of the pools file and 2 of the state file. Each file is one LMDB environment
+// FORMAT, version 2 of the pools file and 3 of the state file. Each file is one LMDB environment
 // (MDB_NOSUBDIR) with everything in its unnamed database. The first byte of a key says which table
 // it belongs to; numbers in keys and packed values are big-endian, so that bytewise order is
 // numeric order. An address in a key is its family (4 or 6) and 16 bytes (IPv4 in the last four).
@@ -50,7 +50,7 @@
 // one or two leaf pages. Also rejected: JSON for the lease tables (four times the size, and a parse
 // for each look-up), and a lease table keyed by text (10.0.0.10 sorts before 10.0.0.9).
 //
-// Sizes on disk, measured: a new file uses 12 KiB (and its lock file 68 KiB), 10 attachments with
+// Sizes on disk, measured: a new file uses 12 KiB, 10 attachments with
 // records of 1.4 KiB and a lease each 72 KiB, 1000 of them 2.4 MiB. A million leases of one pool
 // with owners of 74 bytes, without attachments, take 198 MiB: pages that fill in order are split
 // in halves. A resting address takes some 100 bytes, and at most
@@ -68,8 +68,9 @@
 
 namespace railcni::schema {
 
-constexpr int kPoolsVersion = 1;
-constexpr int kStateVersion = 2;  // 1 had a bit for each address, and long keys of attachments
+// The version before differs in the locks that guard the file (lmdb_store.h), and is taken over.
+constexpr int kPoolsVersion = 2;
+constexpr int kStateVersion = 3;
 
 constexpr char kMeta = 'M';
 constexpr char kAttachment = 'A';

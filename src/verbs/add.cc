@@ -115,6 +115,7 @@ Result Add::run() {
     session_.state->write([this](Txn& txn) { put_attachment(txn, attachment_); });
     return result;
   } catch (const std::exception&) {
+    const ShortWaits nobody_waits_twice;
     try {
       undo(session_, attachment_, request_.netns);
     } catch (const std::exception& error) {

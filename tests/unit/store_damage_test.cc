@@ -1,9 +1,11 @@
+#include <fcntl.h>
 #include <lmdb.h>
 #include <signal.h>
 
 #include <random>
 
 #include "railcni/json.h"
+#include "railcni/lock.h"
 #include "src/store/fault.h"
 #include "temp_store.h"
 
@@ -81,12 +83,12 @@ TEST_CASE("foreign and newer files are refused", "[store]") {
     Error error = open_error(dir);
     CHECK(error.code() == Code::kStoreDamaged);
     CHECK_THAT(error.msg(),
-               Catch::Contains("schema version 7") && Catch::Contains("knows version 2"));
+               Catch::Contains("schema version 7") && Catch::Contains("knows version 3"));
   }
   SECTION("the pools file in the state's place") {
     Store::open(Store::File::kPools, dir.paths(), Store::Mode::kCreate)->write([](Txn&) {});
     std::filesystem::copy_file(dir.path() + "/pools.mdb", path);
-    CHECK_THAT(open_error(dir).msg(), Catch::Contains("of this kind (railcni pools 1)"));
+    CHECK_THAT(open_error(dir).msg(), Catch::Contains("of this kind (railcni pools 2)"));
   }
   SECTION("a folder") {
     std::filesystem::create_directory(path);
@@ -109,12 +111,48 @@ TEST_CASE("foreign and newer files are refused", "[store]") {
     CHECK(count_keys(*open_state(dir)) == 3);
     CHECK_FALSE(std::filesystem::exists(path + ".new"));
   }
-  SECTION("a lock file that is garbage is made anew") {
-    open_state(dir);
-    write_file(path + "-lock", std::string(70000, 'z'));
-    fill(*open_state(dir), 3, 10);
-    CHECK(count_keys(*open_state(dir)) == 3);
+}
+
+TEST_CASE("a store of the schema before is taken over, once nobody of that version has it open") {
+  TempDir dir;
+  const std::string path = state_path(dir);
+  fill(*open_state(dir), 3, 10);
+  raw_put(path, "M", "railcni state 2");
+  // What LMDB holds while it has a file open.
+  const std::string lock_path = path + "-lock";
+  int ready[2];
+  REQUIRE(pipe(ready) == 0);
+  const pid_t older = test::in_child([&] {
+    const int fd = open(lock_path.c_str(), O_RDWR | O_CREAT, 0600);
+    struct flock lock {};
+    lock.l_type = F_RDLCK;
+    lock.l_len = 1;
+    if (fd < 0 || fcntl(fd, F_SETLK, &lock) != 0 || write(ready[1], "1", 1) != 1) return 1;
+    pause();
+    return 0;
+  });
+  char byte;
+  REQUIRE(read(ready[0], &byte, 1) == 1);
+  {
+    const ShortWaits no_patience;
+    const Error error = open_error(dir);
+    CHECK(error.code() == Code::kTryAgainLater);
+    CHECK_THAT(error.msg(), Catch::Contains("older railcni") &&
+                                Catch::Contains("process " + std::to_string(older)));
   }
+  kill(older, SIGKILL);
+  test::wait_for(older);
+  close(ready[0]);
+  close(ready[1]);
+  SECTION("by a reader") {
+    const auto store = Store::open(Store::File::kState, dir.paths(), Store::Mode::kRead);
+    CHECK(count_keys(*store) == 3);
+  }
+  SECTION("by a writer") {
+    fill(*open_state(dir), 1, 10, 3);
+    CHECK(count_keys(*open_state(dir)) == 4);
+  }
+  CHECK_FALSE(std::filesystem::exists(lock_path));
 }
 
 TEST_CASE("a truncated file is refused before it is read", "[store]") {
