@@ -26,6 +26,15 @@ struct NetnsId {
   auto operator<=>(const NetnsId&) const = default;
 };
 
+// The number (nsid) of a network namespace in another one, which is told by its cookie (or, before
+// Linux 5.14, its inode): see mark_netns() in railcni/netns.h.
+struct NetnsMark {
+  uint64_t host = 0;
+  int32_t number = -1;  // -1: it has none
+
+  bool operator==(const NetnsMark&) const = default;
+};
+
 // One interface of one container on one network. The parts have limits (check_attachment_key),
 // and so have the keys and the texts that they make.
 struct AttachmentKey {
@@ -66,6 +75,7 @@ struct Attachment {
   bool settled = false;
   std::string netns_path;
   NetnsId netns;
+  NetnsMark mark;  // of `netns` in the host's
   std::string cni_type;
   std::string pod_namespace;  // from CNI_ARGS; empty when the runtime sent none
   std::string pod_name;

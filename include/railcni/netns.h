@@ -5,10 +5,12 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "railcni/attachment.h"
 #include "railcni/fd.h"
+#include "railcni/netlink.h"
 
 namespace railcni {
 
@@ -43,22 +45,45 @@ class Netns {
   NetnsId id_;
 };
 
+// The number (nsid) that the kernel has for `pod` in the namespace of `host`, which is `home`; it is
+// given one when it has none. The number stays until the namespace is gone, whoever holds it, and
+// can be asked for without any mount or process. One that we give has bit 30 set and is made of the
+// cookie, so that no other namespace of this boot gets the same (RTM_NEWNSID of
+// <linux/rtnetlink.h>). Without a number, where the kernel refuses one, mark.number is -1.
+NetnsMark mark_netns(RouteSocket& host, const Netns& home, const Netns& pod);
+
+// Whether a namespace is there. Not to be seen is not to be dead: what is dead has been proven so.
+enum class Life { kAlive, kDead, kUnknown };
+
 // Finds network namespaces by their identity, for many of them in one pass.
 class NetnsCensus {
  public:
-  // True when the namespace with that identity is at `path`, or is mounted anywhere in this
-  // process' mount namespace, or some process is in it. One that is kept only by an open file
-  // descriptor is not found.
-  bool alive(const NetnsId& id, const std::string& path);
-  // Opens it, wherever alive() would find it; nothing when it no longer exists.
+  // Opens the namespace with that identity: the one at `path`, or wherever it is mounted in this
+  // process' mount namespace, or a process is in it. Nothing when it is not seen.
   std::optional<Netns> find(const NetnsId& id, const std::string& path);
+  // Alive: it is seen. Dead: in the caller's namespace its number (see mark_netns()) is nobody's,
+  // or another's; or, without a number that counts here, the caller sees every process of the
+  // machine with all its threads, mounts and open files, and it is not among them. Else unknown:
+  // a caller with process IDs of its own, without ptrace rights or /proc.
+  Life life(const NetnsId& id, const std::string& path, const NetnsMark& mark);
 
  private:
-  // Walks mounts and processes, once.
+  std::optional<Netns> look_up(const NetnsId& id);
+  // Walks this mount namespace and processes, once.
   void collect();
+  // Walks all mount namespaces, threads and open files as well, once.
+  void collect_everywhere();
+  void collect_process(const std::string& process);
+  bool is_anothers(int32_t number);
+  RouteSocket& host();
 
   bool collected_ = false;
+  bool collected_everywhere_ = false;
+  bool sees_all_ = false;
   std::map<uint64_t, std::string> paths_;  // by inode: all of them are of the one nsfs device
+  std::set<std::string> mount_namespaces_;
+  std::optional<Netns> home_;
+  std::optional<RouteSocket> host_;
 };
 
 }  // namespace railcni

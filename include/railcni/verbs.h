@@ -27,10 +27,11 @@ struct ReclaimReport {
     std::string reason;
   };
   std::vector<Failure> failed;
+  std::vector<Attachment> unknown;  // left: their namespace is not seen, but not proven gone
 };
 
-// Undoes the attachments whose network namespace no longer exists (see netns_alive()); never one
-// whose namespace is alive, and never one that another railcni is working on right now. With
+// Undoes the attachments whose network namespace is proven to be gone (NetnsCensus::life()); never
+// one that another railcni is working on right now. With
 // `dry_run` nothing is changed.
 ReclaimReport reclaim_stale(const StorePaths& paths, bool dry_run);
 

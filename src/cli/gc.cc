@@ -68,12 +68,17 @@ int collect(const Invocation& invocation, bool dry_run) {
     ReclaimReport part = reclaim_stale(paths, dry_run);
     std::move(part.undone.begin(), part.undone.end(), std::back_inserter(report.undone));
     std::move(part.failed.begin(), part.failed.end(), std::back_inserter(report.failed));
+    std::move(part.unknown.begin(), part.unknown.end(), std::back_inserter(report.unknown));
     for (std::string& line : read_inconsistencies(paths)) {
       inconsistencies.push_back(std::move(line));
     }
   }
   for (const auto& [attachment, reason] : report.failed) {
     notice("railcni: " + attachment.key.to_string() + ": " + reason);
+  }
+  for (const Attachment& attachment : report.unknown) {
+    notice("railcni: " + attachment.key.to_string() + " is left: its namespace " +
+           attachment.netns_path + " is not seen from here, and nothing proves that it is gone");
   }
   for (const std::string& line : inconsistencies) notice("railcni: inconsistent state: " + line);
   if (invocation.json()) {
@@ -85,9 +90,14 @@ int collect(const Invocation& invocation, bool dry_run) {
       failed.push_back(attachment_json(attachment));
       failed.as_array().back()["reason"] = reason;
     }
+    Json unknown = Json::array();
+    for (const Attachment& attachment : report.unknown) {
+      unknown.push_back(attachment_json(attachment));
+    }
     print_json(Json::object({{"dryRun", dry_run},
                              {"undone", std::move(undone)},
                              {"failed", std::move(failed)},
+                             {"unknown", std::move(unknown)},
                              {"inconsistencies", Json::strings(inconsistencies)}}));
   } else {
     print_table(report, dry_run);
@@ -101,8 +111,8 @@ void add_gc(const Command& app, Invocation& invocation) {
   const Command command =
       app.add("gc", "Undo what is left of Pods whose network namespace no longer exists");
   command.footer(
-      "Links, addresses and device claims are given back. Nothing of a namespace that still exists "
-      "is touched.\n"
+      "Links, addresses and device claims are given back. Nothing of a namespace that still exists, "
+      "or may exist where it is not seen from here, is touched.\n"
       "Exit code 1 when something could not be undone, or the state file disagrees with itself.");
   auto dry_run = std::make_shared<bool>(false);
   command.flag("--dry-run", "Only show what would be undone", *dry_run);

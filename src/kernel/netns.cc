@@ -70,27 +70,6 @@ bool is_netns(int fd) {
   return ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET;
 }
 
-// The inode of "net:[4026531840]", or 0.
-uint64_t inode_of(const char* text) {
-  if (strncmp(text, "net:[", 5) != 0) return 0;
-  return strtoull(text + 5, nullptr, 10);
-}
-
-// mountinfo writes white space and backslashes as three octal digits.
-std::string unescape(std::string_view text) {
-  std::string result;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      const auto digit = [&](size_t at) { return (text[i + at] - '0') & 7; };
-      result += static_cast<char>(digit(1) * 64 + digit(2) * 8 + digit(3));
-      i += 3;
-    } else {
-      result += text[i];
-    }
-  }
-  return result;
-}
-
 }  // namespace
 
 Netns Netns::open(const std::string& path) {
@@ -155,54 +134,6 @@ void Netns::visit(const Fd& home, const std::function<void()>& work) const {
     }
   } const back{home};
   work();
-}
-
-bool NetnsCensus::alive(const NetnsId& id, const std::string& path) {
-  return find(id, path).has_value();
-}
-
-std::optional<Netns> NetnsCensus::find(const NetnsId& id, const std::string& path) {
-  std::optional<Netns> netns = Netns::open_if_exists(path);
-  if (netns && netns->id() == id) return netns;
-  collect();
-  const auto entry = paths_.find(id.ino);
-  if (entry == paths_.end()) return std::nullopt;
-  netns = Netns::open_if_exists(entry->second);
-  if (netns && netns->id() == id) return netns;
-  return std::nullopt;
-}
-
-void NetnsCensus::collect() {
-  if (collected_) return;
-  collected_ = true;
-  // Processes.
-  if (DIR* proc = opendir("/proc")) {
-    while (const dirent* entry = readdir(proc)) {
-      if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
-      const std::string path = std::string("/proc/") + entry->d_name + "/ns/net";
-      char target[64] = {};
-      if (readlink(path.c_str(), target, sizeof target - 1) < 0) continue;
-      if (const uint64_t inode = inode_of(target)) paths_[inode] = path;
-    }
-    closedir(proc);
-  }
-  // Bind mounts: in mountinfo (proc(5)) the fourth field of an nsfs mount, its root, is
-  // "net:[INODE]", and the fifth is where it is mounted. They stay longer than processes do, so
-  // they count when both are there.
-  if (FILE* mounts = fopen("/proc/self/mountinfo", "re")) {
-    char* line = nullptr;
-    size_t size = 0;
-    while (getline(&line, &size, mounts) > 0) {
-      const char* root = strstr(line, " net:[");
-      if (root == nullptr) continue;
-      const uint64_t inode = inode_of(root + 1);
-      const char* point = strchr(root + 1, ' ');
-      if (inode == 0 || point == nullptr) continue;
-      paths_[inode] = unescape(std::string_view(point + 1, strcspn(point + 1, " \n")));
-    }
-    free(line);
-    fclose(mounts);
-  }
 }
 
 }  // namespace railcni

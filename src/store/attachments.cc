@@ -107,6 +107,8 @@ Json Attachment::to_json() const {
                        {"netnsDev", netns.dev},
                        {"netnsIno", netns.ino},
                        {"netnsCookie", netns.cookie},
+                       {"nsidHost", mark.host},
+                       {"nsid", mark.number},
                        {"cniType", cni_type},
                        {"podNamespace", pod_namespace},
                        {"podName", pod_name},
@@ -128,6 +130,10 @@ Attachment Attachment::from_json(const Json& json) {
     attachment.netns_path = json.at("netns").as_string();
     attachment.netns = {json.at("netnsDev").as_uint(), json.at("netnsIno").as_uint(),
                         json.at("netnsCookie").as_uint()};
+    // Records of schema 2 have no number.
+    if (const Json* number = json.find("nsid")) {
+      attachment.mark = {json.at("nsidHost").as_uint(), static_cast<int32_t>(number->as_int())};
+    }
     attachment.cni_type = json.at("cniType").as_string();
     attachment.pod_namespace = json.at("podNamespace").as_string();
     attachment.pod_name = json.at("podName").as_string();

@@ -15,7 +15,7 @@ namespace railcni {
 namespace {
 
 // Transactions take a fraction of a millisecond; a slow disk syncs the pools within seconds.
-constexpr std::chrono::seconds kTransactionTimeout{15};
+constexpr std::chrono::seconds kTransactionTimeout{10};
 // What a call of an older railcni takes at most, in practice.
 constexpr std::chrono::seconds kOlderTimeout{60};
 // The byte that stands for the whole file: far behind all that it will ever hold.
@@ -220,16 +220,20 @@ void LmdbStore::take_over() {
   if (rc != MDB_SUCCESS) throw_lmdb(rc, file_, path_, "open");
 }
 
-// After a commit that could not write its meta page LMDB gives nothing but MDB_PANIC. What was
-// committed before is whole, and the rollback of a failed ADD needs it.
-int LmdbStore::reopen() {
-  return open_env(flags_, 0);
-}
-
 // The caller holds the file's lock.
 LmdbTxn LmdbStore::begin(unsigned flags) {
   MDB_txn* txn = nullptr;
   int rc = mdb_txn_begin(env_, nullptr, flags, &txn);
+  if (rc == MDB_PANIC && open_txns_ == 1) {
+    // After a commit that could not write its meta page LMDB gives nothing else. What was committed
+    // before is whole, and the rollback of a failed ADD needs it.
+    rc = open_env(flags_, 0);
+    if (rc == MDB_SUCCESS) {
+      lock_within(fd(), flags == 0 ? LockType::kExclusive : LockType::kShared, kLockOffset,
+                  kTransactionTimeout, "the store " + path_);
+      rc = mdb_txn_begin(env_, nullptr, flags, &txn);
+    }
+  }
   // Another process may grow the file as often as it likes.
   while (rc == MDB_MAP_RESIZED) {
     rc = open_txns_ > 1 ? EBUSY : mdb_env_set_mapsize(env_, 0);

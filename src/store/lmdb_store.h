@@ -46,7 +46,6 @@ class LmdbStore : public Store {
     if (env_ != nullptr) mdb_env_close(std::exchange(env_, nullptr));
   }
   int fd() const;
-  int reopen();
   LmdbTxn begin(unsigned flags);
   void refresh_map_size();
   void check_file();

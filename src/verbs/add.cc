@@ -143,8 +143,8 @@ void Add::free_devices() {
   };
   try {
     refuse_claimed();
-  } catch (const Error&) {
-    if (reclaim(session_, false).undone.empty()) throw;
+  } catch (const Error& error) {
+    if (!reclaim_for(session_, error)) throw;
     refuse_claimed();
   }
 }
@@ -158,6 +158,7 @@ void Add::plan() {
   pool_request_.master = plan_.master;
   pool_request_.master_addresses = plan_.master_addresses;
   pod_view_ = view_namespace(*pod_);
+  mark_ = mark_netns(session_.host, home_, *pod_netns_);
 }
 
 void Add::record() {
@@ -167,7 +168,7 @@ void Add::record() {
     // Full pools and claimed devices may be held by Pods that are long gone: nobody sends GC to a
     // Pod's extra networks.
     if (error.code() != Code::kTryAgainLater) throw;
-    if (reclaim(session_, false).undone.empty()) throw;
+    if (!reclaim_for(session_, error)) throw;
     record_once();
   }
 }
@@ -178,6 +179,7 @@ void Add::record_once() {
     attachment.key = attachment_key(request_);
     attachment.netns_path = request_.netns;
     attachment.netns = pod_netns_->id();
+    attachment.mark = mark_;
     attachment.cni_type = config_.cni_type;
     attachment.pod_namespace = request_.arg("K8S_POD_NAMESPACE");
     attachment.pod_name = request_.arg("K8S_POD_NAME");

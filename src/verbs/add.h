@@ -53,6 +53,7 @@ class Add {
   std::unique_ptr<Store> pools_;
   const Netns home_ = Netns::current();
   std::optional<Netns> pod_netns_;
+  NetnsMark mark_;
   std::optional<RouteSocket> pod_;
   std::optional<Prober> prober_;
 

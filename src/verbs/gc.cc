@@ -10,14 +10,22 @@
 namespace railcni {
 namespace {
 
+// What tells whether an attachment is stale.
+struct Candidate {
+  AttachmentKey key;
+  NetnsId netns;
+  std::string netns_path;
+  NetnsMark mark;
+};
+
 // Undoes those of `stale` that nobody is working on; collects what failed.
-void undo_all(Session& session, const std::vector<Attachment>& stale, ReclaimReport& report) {
-  for (const Attachment& attachment : stale) {
-    const auto lock = NamedLock::try_acquire(session.paths, attachment.key.to_string());
+void undo_all(Session& session, const std::vector<Candidate>& stale, ReclaimReport& report) {
+  for (const Candidate& candidate : stale) {
+    const auto lock = NamedLock::try_acquire(session.paths, candidate.key.to_string());
     if (!lock) continue;
     // Between the scan and the lock another railcni may have undone it, or made it anew.
-    const auto current = find_attachment(*session.state, attachment.key);
-    if (!current || current->netns != attachment.netns) continue;
+    const auto current = find_attachment(*session.state, candidate.key);
+    if (!current || current->netns != candidate.netns) continue;
     try {
       undo(session, *current);
       report.undone.push_back(*current);
@@ -27,30 +35,55 @@ void undo_all(Session& session, const std::vector<Attachment>& stale, ReclaimRep
   }
 }
 
-std::vector<Attachment> collect(Store& state, const std::string& network,
-                                const std::function<bool(const Attachment&)>& is_stale) {
-  std::vector<Attachment> stale;
+std::vector<Candidate> collect(Store& state, const std::string& network,
+                               const std::function<bool(const Attachment&)>& counts) {
+  std::vector<Candidate> candidates;
   state.read([&](const Txn& txn) {
+    candidates.clear();
     scan_attachments(txn, network, [&](const Attachment& attachment) {
-      if (is_stale(attachment)) stale.push_back(attachment);
+      if (counts(attachment)) {
+        candidates.push_back(
+            {attachment.key, attachment.netns, attachment.netns_path, attachment.mark});
+      }
       return true;
     });
   });
-  return stale;
+  return candidates;
+}
+
+std::vector<Attachment> records_of(Store& state, const std::vector<Candidate>& candidates) {
+  std::vector<Attachment> records;
+  for (const Candidate& candidate : candidates) {
+    if (auto record = find_attachment(state, candidate.key)) records.push_back(*std::move(record));
+  }
+  return records;
 }
 
 }  // namespace
 
 ReclaimReport reclaim(Session& session, bool dry_run) {
   ReclaimReport report;
-  const std::vector<Attachment> stale =
-      collect(*session.state, "", [&session](const Attachment& attachment) {
-        // Of an IPAM's attachment without a namespace nobody can tell.
-        return attachment.netns != NetnsId() &&
-               !session.census.alive(attachment.netns, attachment.netns_path);
-      });
+  std::vector<Candidate> stale;
+  std::vector<Candidate> unknown;
+  const auto has_netns = [](const Attachment& attachment) {
+    return attachment.netns != NetnsId();  // of an IPAM's without a namespace nobody can tell
+  };
+  // Not in the transaction: to look at all processes takes its time.
+  for (Candidate& candidate : collect(*session.state, "", has_netns)) {
+    switch (session.census.life(candidate.netns, candidate.netns_path, candidate.mark)) {
+      case Life::kAlive:
+        break;
+      case Life::kDead:
+        stale.push_back(std::move(candidate));
+        break;
+      case Life::kUnknown:
+        unknown.push_back(std::move(candidate));
+        break;
+    }
+  }
+  report.unknown = records_of(*session.state, unknown);
   if (dry_run) {
-    report.undone = stale;
+    report.undone = records_of(*session.state, stale);
     return report;
   }
   undo_all(session, stale, report);
@@ -62,7 +95,25 @@ ReclaimReport reclaim(Session& session, bool dry_run) {
     log_error("cannot reclaim attachment " + failure.attachment.key.to_string() + ": " +
               failure.reason);
   }
+  for (const Attachment& attachment : report.unknown) {
+    log_warning("attachment " + attachment.key.to_string() + " is left: its network namespace " +
+                attachment.netns_path + " is not to be seen, and nothing proves that it is gone");
+  }
   return report;
+}
+
+bool reclaim_for(Session& session, const Error& refusal) {
+  const ReclaimReport report = reclaim(session, false);
+  if (!report.undone.empty()) return true;
+  if (report.unknown.empty()) return false;
+  const size_t count = report.unknown.size();
+  throw Error(refusal.code(),
+              refusal.msg() + "; whether " +
+                  (count == 1 ? "one attachment is"
+                              : std::to_string(count) + " attachments are") +
+                  " of a Pod that is gone cannot be told from here (not the host's processes and "
+                  "mounts): run \"railcni gc\" on the node itself",
+              refusal.details());
 }
 
 ReclaimReport reclaim_stale(const StorePaths& paths, bool dry_run) {
@@ -82,7 +133,7 @@ void collect_network(const Json& config, const std::vector<ValidAttachment>& val
   std::vector<std::pair<std::string, std::string>> keep;
   for (const ValidAttachment& entry : valid) keep.emplace_back(entry.container_id, entry.ifname);
   std::sort(keep.begin(), keep.end());
-  const std::vector<Attachment> stale =
+  const std::vector<Candidate> stale =
       collect(*session.state, common.name, [&keep](const Attachment& attachment) {
         return !std::binary_search(keep.begin(), keep.end(),
                                    std::pair(attachment.key.container_id, attachment.key.ifname));

@@ -97,9 +97,9 @@ Result IpamAdd::run() {
     // Full pools may be held by Pods that are long gone.
     if (error.code() != Code::kTryAgainLater) throw;
     Session session{paths_, std::move(state_), {}, {}};
-    const bool some = !reclaim(session, false).undone.empty();
+    const bool again = reclaim_for(session, error);
     state_ = std::move(session.state);
-    if (!some) throw;
+    if (!again) throw;
     lease();
   }
   return result_;

@@ -9,6 +9,7 @@
 #include "railcni/attachment.h"
 #include "railcni/backend.h"
 #include "railcni/config.h"
+#include "railcni/error.h"
 #include "railcni/lock.h"
 #include "railcni/netlink.h"
 #include "railcni/netns.h"
@@ -73,6 +74,10 @@ void undo(Session& session, const Attachment& attachment, const std::string& pat
 
 // Undoes the attachments whose network namespace is gone (see reclaim_stale()).
 ReclaimReport reclaim(Session& session, bool dry_run);
+// reclaim() for an ADD that met `refusal`: whether it is worth to try again. Where nothing was
+// undone, but some attachments might have been by somebody who sees more, throws `refusal` with
+// these words.
+bool reclaim_for(Session& session, const Error& refusal);
 
 // ---- the verbs ----
 

@@ -286,7 +286,7 @@ TEST_CASE("a state of another schema version is refused by every verb, and stays
   World world;
   REQUIRE(world.runtime.add(world.list, world.container).ok());
   const std::string file = world.state_file();
-  const char* meta = GENERATE("railcni state 3", "railcni state 1");
+  const char* meta = GENERATE("railcni state 4", "railcni state 1");
   change_value(file, "M", [&](const std::string&) { return meta; });
   const std::string before = bytes_of(file, size_t{1} << 20);
   const Json host = snapshot();
