@@ -83,7 +83,8 @@ std::optional<IpAddress> Queues::expired(uint32_t id, std::vector<IpAddress>* pa
                 if (key.size() < kAddress) return false;
                 auto until =
                     static_cast<int64_t>(schema::number_at<uint64_t>(key, schema::kPoolRowsSize));
-                return until <= now_ && take(schema::address_at(key, kAddress), found, passed);
+                return quarantine_is_over(until, now_) &&
+                       take(schema::address_at(key, kAddress), found, passed);
               });
   return found;
 }
@@ -208,7 +209,8 @@ Choice choose_requested(const Txn& state, const std::vector<Pool>& pools,
     if (used && used->kind == AddressState::Kind::kLeased) {
       taken = Error(Code::kTryAgainLater,
                     what + " of pool " + pool.name + " is leased to " + used->owner);
-    } else if (used && used->kind == AddressState::Kind::kQuarantined && used->until > now) {
+    } else if (used && used->kind == AddressState::Kind::kQuarantined &&
+               !quarantine_is_over(used->until, now)) {
       taken =
           Error(Code::kTryAgainLater,
                 what + " of pool " + pool.name + " is quarantined for another " +

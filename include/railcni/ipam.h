@@ -98,15 +98,22 @@ bool glob_match(std::string_view glob, std::string_view name);
 // every pool with its counts ("pool a: 200 of 200 in use"). Throws Error{kInvalidConfig} when a
 // requested address is in no candidate's ranges or is a gateway, Error{kTryAgainLater} when it is
 // leased (naming the owner) or quarantined. Nothing is written when it throws.
+// `now` is boot_seconds().
 std::vector<Lease> allocate(Txn& state, const Candidates& candidates,
                             const std::vector<PoolRequest::Requested>& requested,
                             const AttachmentKey& owner, int64_t now);
+
+// In seconds. What ends later than that was not written by this boot's clock, and is over.
+constexpr int64_t kLongestQuarantine = 3600;
+constexpr bool quarantine_is_over(int64_t until, int64_t now) {
+  return until <= now || until > now + kLongestQuarantine;
+}
 
 // Gives the leases back; those that are not `owner`'s are left alone.
 void release(Txn& state, const std::vector<Lease>& leases, const AttachmentKey& owner);
 
 // Gives an address back as one that a probe found in use by somebody else: it is not offered again
-// before `until` (seconds since the epoch).
+// before `until` (boot_seconds()), which is at most kLongestQuarantine ahead.
 void quarantine(Txn& state, const Lease& lease, const AttachmentKey& owner, int64_t until);
 
 // True when `lease` is `owner`'s.

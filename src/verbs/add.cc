@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "railcni/clock.h"
 #include "railcni/error.h"
 #include "railcni/log.h"
 #include "src/verbs/delegated_ipam.h"
@@ -197,7 +198,7 @@ void Add::record_once() {
       attachment.ipam = delegate_record(request_, config_);
     } else if (!chained_) {
       addressing_ = lease_addresses(txn, pools_.get(), pool_request_, config_.ipam, attachment.key,
-                                    attachment.created);
+                                    boot_seconds());
       attachment.leases = addressing_.leases;
     }
     // Another plugin gives its addresses only once the link is there.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "railcni/clock.h"
 #include "railcni/error.h"
 #include "railcni/log.h"
 #include "railcni/netdev_state.h"
@@ -72,7 +73,7 @@ void Add::replace_leases(const std::vector<Conflict>& conflicts, bool last) {
   };
   const Attachment before = attachment_;
   const auto give_up = [&](Txn& txn, Attachment& attachment) {
-    const int64_t now = time(nullptr);
+    const int64_t now = boot_seconds();
     for (const Lease& lease : before.leases) {
       if (in_conflict(lease)) quarantine(txn, lease, attachment.key, now + kQuarantine);
     }
@@ -90,7 +91,7 @@ void Add::replace_leases(const std::vector<Conflict>& conflicts, bool last) {
           (v4 ? candidates.ipv4 : candidates.ipv6) =
               v4 ? addressing_.candidates.ipv4 : addressing_.candidates.ipv6;
         }
-        for (Lease& lease : allocate(txn, candidates, {}, attachment.key, time(nullptr))) {
+        for (Lease& lease : allocate(txn, candidates, {}, attachment.key, boot_seconds())) {
           attachment.leases.push_back(std::move(lease));
         }
         addressing_.leases = attachment.leases;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "railcni/clock.h"
 #include "railcni/error.h"
 #include "railcni/ipam.h"
 #include "railcni/ipam_config.h"
@@ -135,7 +136,7 @@ void IpamAdd::lease(Txn& txn) {
 
 Result IpamAdd::lease_of_pools(Txn& txn, Attachment& attachment) {
   const Addressing addressing = lease_addresses(txn, pools_.get(), pool_request_,
-                                                config_.network.ipam, key_, attachment.created);
+                                                config_.network.ipam, key_, boot_seconds());
   attachment.leases = addressing.leases;
   Result result;
   result.ips = addressing.ips();
@@ -190,7 +191,7 @@ Result IpamAdd::lease_of_sets(Txn& txn, Attachment& attachment) const {
         throw Error(Code::kTryAgainLater, "no address but the gateway is in " + set.to_string());
       }
       addressing.leases =
-          allocate_unreserved(txn, addressing.candidates, requested, attachment.created);
+          allocate_unreserved(txn, addressing.candidates, requested, boot_seconds());
     } catch (const Error& error) {
       throw error.with_context("failed to allocate for range set " + std::to_string(index));
     }

@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 
+#include "railcni/clock.h"
 #include "railcni/config.h"
 
 namespace railcni {
@@ -14,13 +16,14 @@ namespace {
 constexpr const char* kDefaultFolder = "/var/lib/cni/networks";
 constexpr size_t kLongestContent = 512;
 
-// Seconds since the epoch.
+// What has no earlier time than this is of this boot. Seconds since the epoch: by the clock as it
+// is now, or as it was when the kernel made its first device files, whichever is earlier. A clock
+// that was set since then moves only one of the two.
 time_t boot_time() {
-  timespec since_boot{};
-  timespec now{};
-  clock_gettime(CLOCK_BOOTTIME, &since_boot);
-  clock_gettime(CLOCK_REALTIME, &now);
-  return now.tv_sec - since_boot.tv_sec;
+  const time_t by_clock = time(nullptr) - static_cast<time_t>(boot_seconds());
+  struct stat device {};
+  if (stat("/dev/null", &device) != 0) return by_clock;
+  return std::min(by_clock, device.st_mtime);
 }
 
 std::string content_of(const std::string& path) {
