@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "railcni/capabilities.h"
 #include "railcni/error.h"
 
 namespace railcni {
@@ -122,6 +123,7 @@ void Netns::run_from(const Netns& home, const std::function<void()>& work) const
 }
 
 void Netns::visit(const Fd& home, const std::function<void()>& work) const {
+  const RaisedCapabilities to_enter(capability::kSysAdmin);
   if (setns(fd_.get(), CLONE_NEWNET) != 0) {
     throw_errno(Code::kKernel, "cannot enter the container's network namespace", errno);
   }

@@ -2,6 +2,7 @@
 // attachments whose Pod is gone, which railcni does by itself.
 #include <algorithm>
 
+#include "railcni/capabilities.h"
 #include "railcni/error.h"
 #include "railcni/log.h"
 #include "src/verbs/delegated_ipam.h"
@@ -62,6 +63,7 @@ std::vector<Attachment> records_of(Store& state, const std::vector<Candidate>& c
 }  // namespace
 
 ReclaimReport reclaim(Session& session, bool dry_run) {
+  const RaisedCapabilities for_any_record(capability::kUndo);
   ReclaimReport report;
   std::vector<Candidate> stale;
   std::vector<Candidate> unknown;

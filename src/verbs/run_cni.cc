@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "railcni/capabilities.h"
 #include "railcni/dropin.h"
 #include "railcni/error.h"
 #include "railcni/ipam_role.h"
@@ -97,6 +98,26 @@ void start_log(const Request& request) {
   }
 }
 
+// What a verb keeps of root's powers. Until it is known what is asked for nothing is in force.
+void keep_what_is_needed(Verb verb, bool ipam) {
+  using namespace capability;
+  switch (verb) {
+    case Verb::kAdd:
+      // An IPAM looks into the Pod, and may have to undo what holds a full pool; each raises what it
+      // needs.
+      return ipam ? keep_capabilities(kUndo, kNone) : keep_capabilities(kAll, kAll);
+    case Verb::kCheck:
+      return ipam ? keep_capabilities(kNone, kNone) : keep_capabilities(kSysAdmin, kSysAdmin);
+    case Verb::kDel:
+      return ipam ? keep_capabilities(kNone, kNone) : keep_capabilities(kUndo, kUndo);
+    case Verb::kGc:
+      return keep_capabilities(kUndo, kUndo);
+    case Verb::kStatus:
+    case Verb::kVersion:
+      return keep_capabilities(kNone, kNone);
+  }
+}
+
 std::string serve(Request& request, std::string& version) {
   request.input = read_stdin();
   request.config = Json::parse(request.input);
@@ -115,6 +136,7 @@ std::string serve(Request& request, std::string& version) {
     request.args = parse_cni_args(args != nullptr ? args : "");
   }
   const bool ipam = ipam_role(request.config) != IpamRole::kNone;
+  keep_what_is_needed(request.verb, ipam);
   switch (request.verb) {
     case Verb::kAdd:
       return (ipam ? ipam_add(request) : add(request)).to_json(version).dump(2) + "\n";
@@ -142,9 +164,11 @@ int run_cni() {
   std::string version(supported_versions().back());
   try {
     Request request = read_environment();
+    const bool is_version = request.verb == Verb::kVersion;
+    keep_capabilities(is_version ? capability::kNone : capability::kAll, capability::kNone);
     // VERSION must not wait for stdin, which may stay open for ever.
     const std::string output =
-        request.verb == Verb::kVersion ? version_document() : serve(request, version);
+        is_version ? version_document() : serve(request, version);
     if (write_out(output)) return 0;
     // The runtime takes this ADD for failed, so it must be.
     if (request.verb == Verb::kAdd) del(request);
