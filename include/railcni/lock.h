@@ -13,8 +13,8 @@ namespace railcni {
 
 // An exclusive open-file-description lock (fcntl(2), F_OFD_SETLK) on one byte of `lock` in the
 // state folder, at an offset that is the name's hash: no file per name to leave behind, and the
-// kernel drops it when its holder dies. Two names with the same 62-bit hash would only wait for
-// each other.
+// kernel drops it when its holder dies. Two names whose hashes of 62 bits are as near as the number
+// of a process would only wait for each other.
 class NamedLock {
  public:
   // Holds nothing.

@@ -2,6 +2,7 @@
 #ifndef RAILCNI_NETNS_H_
 #define RAILCNI_NETNS_H_
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <optional>
@@ -75,6 +76,7 @@ class NetnsCensus {
   void collect_everywhere();
   void collect_process(const std::string& process);
   bool is_anothers(int32_t number);
+  bool wait_for_end(int32_t number);
   RouteSocket& host();
 
   bool collected_ = false;
@@ -82,6 +84,7 @@ class NetnsCensus {
   bool sees_all_ = false;
   std::map<uint64_t, std::string> paths_;  // by inode: all of them are of the one nsfs device
   std::set<std::string> mount_namespaces_;
+  std::optional<std::chrono::steady_clock::time_point> patient_until_;
   std::optional<Netns> home_;
   std::optional<RouteSocket> host_;
 };

@@ -174,8 +174,22 @@ Life NetnsCensus::life(const NetnsId& id, const std::string& path, const NetnsMa
   if (look_up(id)) return Life::kAlive;
   collect_everywhere();
   if (look_up(id)) return Life::kAlive;
-  if (counts) return is_anothers(mark.number) ? Life::kDead : Life::kUnknown;
-  return sees_all_ ? Life::kDead : Life::kUnknown;
+  if (counts && !is_anothers(mark.number) && !wait_for_end(mark.number)) return Life::kUnknown;
+  return counts || sees_all_ ? Life::kDead : Life::kUnknown;
+}
+
+// The sockets of a process that has ended keep a namespace for a while (they are freed in the
+// background, after an RCU grace period). All that are waited for share one second.
+bool NetnsCensus::wait_for_end(int32_t number) {
+  constexpr std::chrono::seconds kPatience{1};
+  constexpr useconds_t kPause = 5000;  // microseconds
+  const auto now = std::chrono::steady_clock::now;
+  if (!patient_until_) patient_until_ = now() + kPatience;
+  for (;;) {
+    if (get_number(host(), NETNSA_NSID, number).error == ENOENT) return true;
+    if (now() >= *patient_until_) return false;
+    usleep(kPause);
+  }
 }
 
 // The kernel gives the lowest free number, so that a namespace may have one that a dead one had.

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -19,7 +20,7 @@ struct flock lock_of(short type, off_t offset) {
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
   lock.l_start = offset;
-  lock.l_len = 1;
+  lock.l_len = getpid();
   return lock;
 }
 

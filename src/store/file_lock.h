@@ -10,7 +10,8 @@
 namespace railcni {
 
 // Open-file-description locks (fcntl(2), F_OFD_SETLK) on the byte at `offset`, which need not be in
-// the file. A shared one wants a descriptor that can be read, an exclusive one that can be written.
+// the file. The kernel does not tell who holds such a lock, only its place: it is as many bytes long
+// as the number of its holder's process. A shared one wants a descriptor that can be read, an exclusive one that can be written.
 enum class LockType { kShared, kExclusive };
 
 // False when another descriptor has a lock that does not go with this one. Throws
@@ -25,7 +26,7 @@ void lock_within(int fd, LockType type, off_t offset, std::chrono::milliseconds 
 void unlock(int fd, off_t offset);
 
 // The process that holds a lock on that byte of the file, in words: "process 4711 (railcni,
-// stopped)". For a message: it walks over all processes.
+// stopped)". Its number is that of its own PID namespace.
 std::string lock_holder(int fd, off_t offset);
 
 }  // namespace railcni
