@@ -119,6 +119,19 @@ std::optional<AttachmentKey> device_owner(const Txn& txn, const std::string& dev
 // Does nothing when the device is not claimed by `owner`.
 void release_device(Txn& txn, const std::string& device, const AttachmentKey& owner);
 
+// In the node's own state: a device's owner that is recorded in the state of another folder.
+struct DistantOwner {
+  std::string state_dir;
+  AttachmentKey key;
+
+  bool operator==(const DistantOwner&) const = default;
+};
+// put_distant_owner() takes the place of the one before. erase_distant_owner() does nothing when
+// the device is another's. distant_owner() throws Error{kStoreDamaged} for what it cannot read.
+void put_distant_owner(Txn& txn, const std::string& device, const DistantOwner& owner);
+std::optional<DistantOwner> distant_owner(const Txn& txn, const std::string& device);
+void erase_distant_owner(Txn& txn, const std::string& device, const DistantOwner& owner);
+
 }  // namespace railcni
 
 #endif  // RAILCNI_ATTACHMENT_H_

@@ -226,4 +226,32 @@ void release_device(Txn& txn, const std::string& device, const AttachmentKey& ow
   if (claimed && *claimed == owner.to_string()) txn.erase(key);
 }
 
+namespace {
+
+std::string distant_key(const std::string& device) {
+  return schema::table(schema::kDistantDevice) + device;
+}
+
+}  // namespace
+
+void put_distant_owner(Txn& txn, const std::string& device, const DistantOwner& owner) {
+  check_part(device, "device", 200, Code::kInvalidConfig);
+  txn.put(distant_key(device), owner.state_dir + '\0' + owner.key.to_string());
+}
+
+std::optional<DistantOwner> distant_owner(const Txn& txn, const std::string& device) {
+  const std::optional<std::string_view> claimed = txn.get(distant_key(device));
+  if (!claimed) return std::nullopt;
+  const size_t end = claimed->find('\0');
+  if (end == std::string_view::npos) {
+    throw Error(Code::kStoreDamaged, "the claim of device " + device + " cannot be read");
+  }
+  return DistantOwner{std::string(claimed->substr(0, end)),
+                      AttachmentKey::parse(claimed->substr(end + 1))};
+}
+
+void erase_distant_owner(Txn& txn, const std::string& device, const DistantOwner& owner) {
+  if (distant_owner(txn, device) == owner) txn.erase(distant_key(device));
+}
+
 }  // namespace railcni

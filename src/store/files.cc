@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "railcni/error.h"
@@ -36,7 +37,53 @@ bool is_other_boots_file(std::string_view name, std::string_view boot) {
 
 }  // namespace
 
+void require_own_folder(const std::string& folder) {
+  static std::set<std::string> known;
+  if (known.contains(folder)) return;
+  for (size_t end = 1; end != std::string::npos;) {
+    end = folder.find('/', end + 1);
+    const std::string part = folder.substr(0, end);
+    const auto refuse = [&](const std::string& why) {
+      throw Error(Code::kInvalidConfig,
+                  "cannot keep state in " + folder + ": " + (part == folder ? "it " : part + " ") +
+                      why + "; the folder and all above it must be root's own, closed to others, " +
+                      "with no link on the way");
+    };
+    struct stat info;
+    if (lstat(part.c_str(), &info) != 0) {
+      if (errno == ENOENT) return;
+      throw_errno(Code::kIoFailure, "cannot use the folder " + part, errno);
+    }
+    if (S_ISLNK(info.st_mode)) refuse("is a symbolic link");
+    if (!S_ISDIR(info.st_mode)) return;  // nothing can be in it, which says so by itself
+    if (info.st_uid != 0 && info.st_uid != geteuid()) {
+      refuse("belongs to user " + std::to_string(info.st_uid));
+    }
+    // Where others can only add, as in /tmp, what is there is still its owner's.
+    const bool is_sticky = (info.st_mode & S_ISVTX) != 0 && part != folder;
+    if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0 && !is_sticky) {
+      refuse("can be written by others");
+    }
+  }
+  known.insert(folder);
+}
+
+void require_own_file(const std::string& path) {
+  struct stat info;
+  if (lstat(path.c_str(), &info) != 0) return;
+  const auto refuse = [&path](const std::string& why) {
+    throw Error(Code::kStoreDamaged, path + " is not a file of railcni's: " + why);
+  };
+  if (!S_ISREG(info.st_mode)) refuse("it is not a regular file");
+  if (info.st_uid != 0 && info.st_uid != geteuid()) {
+    refuse("it belongs to user " + std::to_string(info.st_uid));
+  }
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) refuse("it can be written by others");
+  if (info.st_nlink != 1) refuse("it has another name elsewhere");
+}
+
 void make_folder(const std::string& folder) {
+  require_own_folder(folder);
   struct stat info;
   if (stat(folder.c_str(), &info) == 0) {
     if (S_ISDIR(info.st_mode)) return;
@@ -52,6 +99,7 @@ void make_folder(const std::string& folder) {
   if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
     throw_errno(Code::kIoFailure, "cannot make the folder " + folder, errno);
   }
+  require_own_folder(folder);  // somebody else may have made it, or a part of it
 }
 
 std::string boot_name() {

@@ -8,7 +8,16 @@
 
 namespace railcni {
 
-// Makes `folder` with mode 0700 and its missing parents with 0755. Throws Error{kIoFailure}.
+// Throws Error{kInvalidConfig} when `folder`, or one above it, is a link, is neither
+// root's nor the process' own, or can be written by others (of those above it, a sticky one may be,
+// such as /tmp). What is in such a folder nobody else can have put there, nor exchange later, so
+// that it can be used by its path. What does not exist yet is in order.
+void require_own_folder(const std::string& folder);
+// The same for a file in such a folder: regular, with this one name. Throws Error{kStoreDamaged}.
+void require_own_file(const std::string& path);
+
+// Makes `folder` with mode 0700 and its missing parents with 0755. Throws Error{kIoFailure}, and
+// what require_own_folder() throws.
 void make_folder(const std::string& folder);
 
 // The first 8 hex digits of the kernel's boot ID; "noboot" where there is no /proc, such as in a

@@ -19,7 +19,8 @@ off_t lock_offset(const std::string& name) {
 Fd open_lock_file(const StorePaths& paths) {
   make_folder(paths.state_dir);
   std::string path = paths.state_dir + "/lock";
-  Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  require_own_file(path);
+  Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) throw_errno(Code::kIoFailure, "cannot open the lock file " + path, errno);
   return fd;
 }

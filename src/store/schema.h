@@ -14,6 +14,8 @@
 //   A network \0 ID, u64 hash            the attachment, JSON: ID is the first 16 bytes of the
 //                                        containerID, hash that of all of it and the interface
 //   D device                             owner ("network/containerID/ifname")
+//   E device                             state folder \0 owner: of an attachment that is recorded
+//                                        there (in /run/railcni only)
 //   N                                    u32, the next pool id
 //   P pool \0 subnet                     PoolState, packed (ipam/pool_state.h)
 //   L address                            u32 pool id, and one of
@@ -75,6 +77,7 @@ constexpr int kStateVersion = 3;
 constexpr char kMeta = 'M';
 constexpr char kAttachment = 'A';
 constexpr char kDevice = 'D';
+constexpr char kDistantDevice = 'E';
 constexpr char kNextPoolId = 'N';
 constexpr char kPool = 'P';
 constexpr char kLease = 'L';

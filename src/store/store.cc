@@ -78,16 +78,15 @@ void make_store(Store::File file, const StorePaths& paths, const std::string& pa
 std::unique_ptr<Store> open_store(Store::File file, const StorePaths& paths, Store::Mode mode,
                                   size_t initial_map_size) {
   const std::string& folder = file == Store::File::kState ? paths.state_dir : paths.pools_dir;
+  require_own_folder(folder);
   std::string path = store_file_path(file, paths);
+  require_own_file(path);
   struct stat info;
   const bool exists = stat(path.c_str(), &info) == 0;
   if (!exists && mode != Store::Mode::kCreate) {
     // ENOTDIR: a folder that cannot be cannot hold a file either.
     if (errno == ENOENT || errno == ENOTDIR) return nullptr;
     throw_errno(Code::kIoFailure, "cannot open the store " + path, errno);
-  }
-  if (exists && !S_ISREG(info.st_mode)) {
-    throw Error(Code::kStoreDamaged, path + " is not a railcni store (not a regular file)");
   }
   if (exists && info.st_size == 0) throw_damaged(file, path, "it is empty");
   if (!exists) {

@@ -10,6 +10,7 @@
 #include "railcni/error.h"
 #include "railcni/log.h"
 #include "src/verbs/delegated_ipam.h"
+#include "src/verbs/device_claims.h"
 
 namespace railcni {
 
@@ -101,13 +102,17 @@ Result Add::run() {
   {
     // From the look at a device to its claim: what the plan reads of it as its original state must
     // not be what another ADD has just made of it.
-    std::vector<NamedLock> device_locks;
-    for (const std::string& device : backend_->devices()) {
-      device_locks.push_back(NamedLock::acquire(session_.paths, "device/" + device, kLockTimeout));
-    }
-    free_devices();
+    const std::vector<std::string> devices = backend_->devices();
+    const std::vector<NamedLock> device_locks = lock_devices(devices);
+    free_devices(session_, devices, key);
     plan();
-    record();
+    claim_on_node(session_.paths, devices, key);
+    try {
+      record();
+    } catch (const Error&) {
+      release_on_node(session_.paths, devices, key);
+      throw;
+    }
   }
   try {
     Result result = execute();
@@ -123,30 +128,6 @@ Result Add::run() {
       log_error(std::string("while undoing the failed ADD: ") + error.what());
     }
     throw;
-  }
-}
-
-// A device that another attachment has: a live one keeps it, a dead one is undone first, so that
-// the plan sees the device as it was before that.
-void Add::free_devices() {
-  const std::vector<std::string> devices = backend_->devices();
-  if (devices.empty()) return;
-  const auto refuse_claimed = [&] {
-    session_.state->read([&](const Txn& txn) {
-      for (const std::string& device : devices) {
-        const auto owner = device_owner(txn, device);
-        if (!owner || *owner == attachment_key(request_)) continue;
-        throw Error(Code::kTryAgainLater, "device " + device + " is in use by container " +
-                                              owner->container_id + " (attachment " +
-                                              owner->to_string() + ")");
-      }
-    });
-  };
-  try {
-    refuse_claimed();
-  } catch (const Error& error) {
-    if (!reclaim_for(session_, error)) throw;
-    refuse_claimed();
   }
 }
 

@@ -27,7 +27,6 @@ class Add {
   void read_previous();
   void open_pod();
   std::optional<Result> settled_before();
-  void free_devices();
   void plan();
   void record();
   void record_once();

@@ -20,7 +20,7 @@ void del_ipam(const Request& request) {
   const AttachmentKey key = attachment_key(request);
   check_attachment_key(key);
   auto& state = keep_until_exit<std::unique_ptr<Store>>();
-  state = Store::open(Store::File::kState, store_paths(request.config), Store::Mode::kExisting);
+  state = open_own_state(store_paths(request.config));
   std::optional<Attachment> attachment;
   if (state) attachment = find_attachment(*state, key);
   if (attachment) return ipam_release(*state, *attachment);
@@ -42,7 +42,7 @@ void del(const Request& request) {
   if (ipam_role(request.config) != IpamRole::kNone) return del_ipam(request);
   Session& session =
       keep_until_exit<Session>(store_paths(request.config), nullptr, RouteSocket(), NetnsCensus());
-  session.state = Store::open(Store::File::kState, session.paths, Store::Mode::kExisting);
+  session.state = open_own_state(session.paths);
   if (!session.state) return delegate_unrecorded_del(request);
   const AttachmentKey key = attachment_key(request);
   check_attachment_key(key);

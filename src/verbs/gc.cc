@@ -130,7 +130,7 @@ namespace {
 void collect_network(const Json& config, const std::vector<ValidAttachment>& valid) {
   const CommonConfig common = read_common_config(config);
   Session session{store_paths(config), nullptr, {}, {}};
-  session.state = Store::open(Store::File::kState, session.paths, Store::Mode::kExisting);
+  session.state = open_own_state(session.paths);
   if (!session.state) return;
   std::vector<std::pair<std::string, std::string>> keep;
   for (const ValidAttachment& entry : valid) keep.emplace_back(entry.container_id, entry.ifname);

@@ -6,6 +6,7 @@
 #include "railcni/log.h"
 #include "railcni/routing.h"
 #include "src/verbs/delegated_ipam.h"
+#include "src/verbs/device_claims.h"
 #include "src/verbs/ipam_verbs.h"
 
 namespace railcni {
@@ -74,6 +75,16 @@ void try_state(const StorePaths& paths) {
   Store::open(Store::File::kState, paths, Store::Mode::kCreate)->write([](Txn&) {});
 }
 
+std::unique_ptr<Store> open_own_state(const StorePaths& paths) {
+  try {
+    return Store::open(Store::File::kState, paths, Store::Mode::kExisting);
+  } catch (const Error& error) {
+    if (error.code() != Code::kInvalidConfig) throw;
+    log_warning(error.msg());
+    return nullptr;
+  }
+}
+
 void try_pools(const StorePaths& paths) {
   const auto pools = Store::open(Store::File::kPools, paths, Store::Mode::kRead);
   if (pools) pools->read([](const Txn&) {});
@@ -135,6 +146,7 @@ void undo_recorded(Session& session, const Attachment& attachment, const std::st
   std::optional<PodSide> side;
   if (netns) side.emplace(PodSide{*netns, *pod});
   go_on_past([&] {
+    if (!still_has_devices(session, attachment)) return;
     NamedLock link_lock;
     if (const Json* name = attachment.link.find("lock")) {
       link_lock = NamedLock::acquire(session.paths, name->as_string(), kLockTimeout);
@@ -149,6 +161,7 @@ void undo_recorded(Session& session, const Attachment& attachment, const std::st
     }
     erase_attachment(txn, attachment.key);
   });
+  release_on_node(session.paths, attachment.devices, attachment.key);
 }
 
 }  // namespace

@@ -46,6 +46,10 @@ struct Session {
 void try_state(const StorePaths& paths);
 void try_pools(const StorePaths& paths);
 
+// The state for a DEL or a GC; nothing when there is none. A folder that is not root's own has none
+// of ours, since no ADD would use it: that is a warning, for what was refused at ADD must go.
+std::unique_ptr<Store> open_own_state(const StorePaths& paths);
+
 // What keep_until_exit() keeps.
 std::shared_ptr<void>& kept();
 

@@ -56,7 +56,8 @@ struct World {
 };
 
 void mount_tmpfs(const std::string& folder, const char* options, unsigned long flags = 0) {
-  REQUIRE(::mount("tmpfs", folder.c_str(), "tmpfs", flags, options) == 0);
+  const std::string all = std::string("mode=700,") + options;
+  REQUIRE(::mount("tmpfs", folder.c_str(), "tmpfs", flags, all.c_str()) == 0);
 }
 
 void fill_disk(const std::string& folder) {

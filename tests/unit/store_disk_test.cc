@@ -60,7 +60,7 @@ int on_tmpfs(const std::string& path, const std::string& options,
   return wait_for(in_child([&] {
     if (unshare(CLONE_NEWNS) != 0) return 77;
     if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 77;
-    if (mount("tmpfs", path.c_str(), "tmpfs", 0, options.c_str()) != 0) return 77;
+    if (mount("tmpfs", path.c_str(), "tmpfs", 0, ("mode=700," + options).c_str()) != 0) return 77;
     return work();
   }));
 }
