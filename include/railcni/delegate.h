@@ -3,6 +3,7 @@
 #ifndef RAILCNI_DELEGATE_H_
 #define RAILCNI_DELEGATE_H_
 
+#include <chrono>
 #include <string>
 
 #include "railcni/json.h"
@@ -21,6 +22,9 @@ struct DelegateCall {
   // A descriptor that the plugin keeps open as long as it runs; -1: none. Of ours it gets nothing
   // else but stderr.
   int keep_open = -1;
+  // How long it may take: below what runtimes wait for a call of their own (some minutes), and more
+  // than a DHCP client needs.
+  std::chrono::milliseconds timeout = std::chrono::seconds(60);
 };
 
 // The program of a plugin: the first regular file of that name in the folders of `cni_path`. Throws
@@ -29,9 +33,10 @@ struct DelegateCall {
 std::string find_plugin(const std::string& type, const std::string& cni_path);
 
 // Runs the plugin, with this process' environment but for the CNI_* variables of the call, and
-// waits for its end, however long that takes. Returns what it printed: null when that is nothing.
+// waits for its end; one that takes too long is killed. Returns what it printed: null when that is nothing.
 // Throws what find_plugin() throws; the plugin's own error (its code, its message behind its name,
-// its details) when it reports one; Error{kKernel} when it cannot be started, or fails without a
+// its details) when it reports one; Error{kTryAgainLater} when it was killed for the time that it
+// took; Error{kKernel} when it cannot be started, or fails without a
 // word; Error{kDecodingFailure} when it succeeds and what it printed is not JSON.
 Json run_delegate(const DelegateCall& call);
 

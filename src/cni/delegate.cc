@@ -1,11 +1,13 @@
 #include "railcni/delegate.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -117,6 +119,22 @@ class SpawnSetup {
   posix_spawnattr_t attributes_;
 };
 
+// True when the child has ended, which it stays to be waited for. Without pidfds (Linux 5.3) there
+// is no limit.
+bool ends_within(pid_t pid, std::chrono::milliseconds timeout) {
+  const Fd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!fd) return true;
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    pollfd end{fd.get(), POLLIN, 0};
+    const int count = poll(&end, 1, static_cast<int>(std::max<int64_t>(left.count(), 0)));
+    if (count > 0) return true;
+    if (count == 0 || errno != EINTR) return count != 0;
+  }
+}
+
 // Returns the status of waitpid(2).
 int run_program(const std::string& program, const DelegateCall& call, const Fd& in, const Fd& out) {
   const SpawnSetup setup(in, out, call.keep_open);
@@ -130,9 +148,17 @@ int run_program(const std::string& program, const DelegateCall& call, const Fd& 
   if (error != 0) {
     throw_errno(Code::kKernel, plugin_name(call.type) + ": cannot run " + program, error);
   }
+  const bool ended = ends_within(pid, call.timeout);
+  if (!ended) kill(pid, SIGKILL);
   int status = 0;
   while (waitpid(pid, &status, 0) < 0) {
     if (errno != EINTR) throw_errno(Code::kKernel, "waitpid for " + program, errno);
+  }
+  if (!ended) {
+    throw Error(Code::kTryAgainLater,
+                plugin_name(call.type) + " (" + program + ", process " + std::to_string(pid) +
+                    ") has not ended its " + call.command + " within " +
+                    std::to_string(call.timeout.count()) + " ms, and was killed");
   }
   return status;
 }

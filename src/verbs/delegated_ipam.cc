@@ -78,9 +78,11 @@ Result delegate_add(const StorePaths& paths, const Attachment& attachment) {
   return result;
 }
 
-void delegate_del(const StorePaths& paths, const Attachment& attachment) {
+void delegate_del(const StorePaths& paths, const Attachment& attachment,
+                  std::chrono::milliseconds timeout) {
   if (attachment.ipam.is_null()) return;
   DelegateCall call = recorded_call(attachment, "DEL");
+  call.timeout = timeout;
   // The runtime may look elsewhere for its plugins by now.
   if (const std::string path = environment("CNI_PATH"); !path.empty()) call.path = path;
   const std::string version = config_version(call.config);

@@ -3,6 +3,7 @@
 #ifndef RAILCNI_SRC_VERBS_DELEGATED_IPAM_H_
 #define RAILCNI_SRC_VERBS_DELEGATED_IPAM_H_
 
+#include <chrono>
 #include <string>
 
 #include "railcni/attachment.h"
@@ -22,8 +23,10 @@ Json delegate_record(const Request& request, const NetworkConfig& config);
 Result delegate_add(const StorePaths& paths, const Attachment& attachment);
 
 // The plugin's DEL, with what was recorded; nothing when the attachment has no such plugin. An ADD
-// of it that is still running, because the railcni that called it was killed, is waited for.
-void delegate_del(const StorePaths& paths, const Attachment& attachment);
+// of it that is still running, because the railcni that called it was killed, is waited for. It has
+// `timeout` for its answer.
+void delegate_del(const StorePaths& paths, const Attachment& attachment,
+                  std::chrono::milliseconds timeout);
 
 // The plugin's DEL for a request of which nothing is recorded: the record may have died with the
 // last boot, what the plugin keeps need not. Nothing when the configuration has no such plugin or

@@ -64,6 +64,8 @@ std::vector<Attachment> records_of(Store& state, const std::vector<Candidate>& c
 
 ReclaimReport reclaim(Session& session, bool dry_run) {
   const RaisedCapabilities for_any_record(capability::kUndo);
+  // Somebody else's remains must not keep the one who is in need of them for long.
+  const ShortWaits for_no_one;
   ReclaimReport report;
   std::vector<Candidate> stale;
   std::vector<Candidate> unknown;
@@ -88,7 +90,9 @@ ReclaimReport reclaim(Session& session, bool dry_run) {
     report.undone = records_of(*session.state, stale);
     return report;
   }
+  const auto own_timeout = std::exchange(session.delegate_timeout, std::chrono::seconds(5));
   undo_all(session, stale, report);
+  session.delegate_timeout = own_timeout;
   for (const Attachment& attachment : report.undone) {
     log_warning("reclaimed attachment " + attachment.key.to_string() +
                 ": its network namespace no longer exists");

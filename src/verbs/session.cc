@@ -142,7 +142,7 @@ void undo_recorded(Session& session, const Attachment& attachment, const std::st
   };
   go_on_past([&] { undo_all_routing(session, pod_socket, attachment); });
   // Before the link goes: a DHCP client tells its server by it.
-  go_on_past([&] { delegate_del(session.paths, attachment); });
+  go_on_past([&] { delegate_del(session.paths, attachment, session.delegate_timeout); });
   std::optional<PodSide> side;
   if (netns) side.emplace(PodSide{*netns, *pod});
   go_on_past([&] {

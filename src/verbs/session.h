@@ -9,6 +9,7 @@
 #include "railcni/attachment.h"
 #include "railcni/backend.h"
 #include "railcni/config.h"
+#include "railcni/delegate.h"
 #include "railcni/error.h"
 #include "railcni/lock.h"
 #include "railcni/netlink.h"
@@ -39,6 +40,8 @@ struct Session {
   std::unique_ptr<Store> state;
   RouteSocket host;
   NetnsCensus census;
+  // How long a plugin that is the IPAM of what is undone may take.
+  std::chrono::milliseconds delegate_timeout = DelegateCall().timeout;
 };
 
 // For STATUS: throws what an ADD would whose stores cannot be opened, written (the state) or read

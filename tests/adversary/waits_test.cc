@@ -8,11 +8,14 @@
 #include <csignal>
 #include <filesystem>
 #include <functional>
+#include <optional>
 
 #include "railcni/attachment.h"
+#include "railcni/delegate.h"
 #include "railcni/error.h"
 #include "railcni/lock.h"
 #include "railcni/store.h"
+#include "tests/netns/plugin_names.h"
 #include "tests/netns/world.h"
 
 using namespace railcni;
@@ -126,6 +129,56 @@ TEST_CASE("who waits for a stopped process goes on when that does") {
   const Outcome outcome = add.wait();
   INFO(outcome.describe());
   CHECK(outcome.ok());
+}
+
+TEST_CASE("a plugin that hangs is killed in the end") {
+  enter_sandbox();
+  const std::string folder = make_folder("hangs");
+  put_script(folder, "hangs", "exec sleep 1000");
+  DelegateCall call;
+  call.command = "ADD";
+  call.type = "hangs";
+  call.path = folder;
+  call.config = Json::object();
+  call.timeout = std::chrono::milliseconds(200);
+  try {
+    run_delegate(call);
+    FAIL("it has answered");
+  } catch (const Error& error) {
+    CHECK(error.code() == Code::kTryAgainLater);
+    CHECK_THAT(error.msg(), Catch::Contains("hangs") && Catch::Contains("200 ms"));
+  }
+}
+
+TEST_CASE("a plugin that hangs at another Pod's DEL does not hold up who needs its address") {
+  enter_sandbox();
+  const Rail rail("rail0");
+  std::optional<Pod> gone(std::in_place);
+  const std::string dir = make_folder("hangs");
+  const std::string folder = make_folder("bin");
+  REQUIRE(symlink(railcni_binary().c_str(), (folder + "/railcni").c_str()) == 0);
+  put_script(folder, "hangs",
+             "[ $CNI_COMMAND = ADD ] || exec sleep 1000\n"
+             "echo '{\"cniVersion\":\"1.0.0\",\"ips\":[{\"address\":\"10.9.0.9/24\"}]}'");
+  const Json list = make_conflist(
+      "1.0.0", "net",
+      {Json::object({{"type", "railcni"},
+                     {"cniType", "macvlan"},
+                     {"dataDir", dir},
+                     {"macvlan", Json::object({{"master", Json::array({"rail0"})}})},
+                     {"ipam", Json::object({{"type", "hangs"}})}})});
+  Runtime runtime(folder);
+  const Call add = runtime.add(list, {.id = "c1", .netns = gone->path()});
+  INFO(add.describe());
+  REQUIRE(add.ok());
+  gone.reset();
+  const auto start = std::chrono::steady_clock::now();
+  const Outcome gc = run({.argv = {railcni_binary(), "gc", "--data-dir", dir},
+                          .env = {"CNI_PATH=" + folder, "PATH=/usr/bin:/bin"}});
+  INFO(gc.describe());
+  CHECK(gc.exit_code == 1);
+  CHECK_THAT(gc.err, Catch::Contains("\"hangs\"") && Catch::Contains("was killed"));
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(30));
 }
 
 TEST_CASE("a process that is stopped with a lock held is named, others work on") {
