@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 
+#include "railcni/child_link.h"
 #include "railcni/error.h"
 #include "railcni/ipoib.h"
 #include "railcni/log.h"
@@ -99,15 +99,6 @@ LinkInfo Ipoib::find_master(RouteSocket& host) const {
   return *master;
 }
 
-// The child's name in the host for as long as it is there: one that is nobody else's.
-std::string temporary_name(const AttachmentKey& key) {
-  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  for (const char c : key.to_string()) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
-  char name[IFNAMSIZ];
-  snprintf(name, sizeof name, "rc%013llx", static_cast<unsigned long long>(hash & 0xfffffffffffff));
-  return name;
-}
-
 LinkPlan Ipoib::plan(const PlanContext& context) {
   const LinkInfo master = find_master(context.host);
   if (requested_mac(context.config, context.request, "", "")) {
@@ -120,8 +111,8 @@ LinkPlan Ipoib::plan(const PlanContext& context) {
   plan.link = Json::object(
       {{"master", master.name},
        {"device", master.parent_device},
-       {"temporary", temporary_name({context.config.name, context.request.container_id,
-                                     context.request.ifname})},
+       {"temporary", temporary_link_name({context.config.name, context.request.container_id,
+                                          context.request.ifname})},
        {"pkey", static_cast<int64_t>(pkey | kFullMember)},
        {"mode", static_cast<int64_t>(mode_ ? *mode_ : master.ipoib_mode.value_or(0))}});
   if (mtu_ != 0) plan.link["mtu"] = mtu_;

@@ -3,8 +3,10 @@
 #include <net/if.h>
 
 #include <cerrno>
+#include <cstdio>
 
 #include "railcni/error.h"
+#include "railcni/netdev_state.h"
 
 namespace railcni {
 namespace {
@@ -81,6 +83,45 @@ LinkPlan plan_child(const PlanContext& context, ChildBlock& block) {
   return plan;
 }
 
+std::string temporary_link_name(const AttachmentKey& key) {
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (const char c : key.to_string()) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
+  char name[IFNAMSIZ];
+  snprintf(name, sizeof name, "rc%013llx", static_cast<unsigned long long>(hash & 0xfffffffffffff));
+  return name;
+}
+
+namespace {
+
+// The link in the Pod that was made as `name` a moment ago.
+LinkInfo find_made(RouteSocket& pod, const NewLink& wanted) {
+  const auto made = pod.find_link(wanted.name);
+  if (made) return *made;
+  throw Error(Code::kKernel,
+              wanted.kind + " " + wanted.name + " is gone right after it was made");
+}
+
+// Before Linux 6.14 the kernel wants the name of a new link to be free in the namespace of the
+// socket as well as in the one that the link is made in (rtnl_newlink() looks for it in the
+// first). There a name that nobody has does, until the link has its own in the Pod.
+LinkInfo make_renamed(RouteSocket& socket, RouteSocket& pod, NewLink wanted,
+                      const std::string& temporary, Json& link) {
+  const std::string name = wanted.name;
+  wanted.name = temporary;
+  const std::string what = "create " + wanted.kind + " " + name + " as " + temporary;
+  std::string explanation;
+  int error = socket.try_send(new_link_message(wanted), &explanation);
+  if (error != 0) throw kernel_refusal(what, error, explanation);
+  LinkInfo made = find_made(pod, wanted);
+  link["index"] = made.index;
+  error = pod.try_send(rename_message(made.index, name), &explanation);
+  if (error != 0) throw kernel_refusal(what + " and rename it", error, explanation);
+  made.name = name;
+  return made;
+}
+
+}  // namespace
+
 LinkInfo make_child(const PlanContext& context, const Netns& pod_netns, const ChildBlock& block,
                     NewLink wanted, Json& link) {
   RouteSocket& socket = master_socket(context, block);
@@ -92,29 +133,34 @@ LinkInfo make_child(const PlanContext& context, const Netns& pod_netns, const Ch
   wanted.mtu = block.mtu;
   std::string explanation;
   const int error = socket.try_send(new_link_message(wanted), &explanation);
+  if (error == EEXIST && !block.link_in_container && !context.pod.find_link(wanted.name)) {
+    return make_renamed(socket, context.pod, std::move(wanted),
+                        temporary_link_name({context.config.name, context.request.container_id,
+                                             context.request.ifname}),
+                        link);
+  }
   if (error != 0) {
     if (error == EEXIST) link["nameTaken"] = true;
     throw kernel_refusal("create " + wanted.kind + " " + wanted.name + " on master " + master.name,
                          error, explanation);
   }
-  const auto made = context.pod.find_link(wanted.name);
-  if (!made) {
-    throw Error(Code::kKernel,
-                wanted.kind + " " + wanted.name + " is gone right after it was made");
-  }
-  link["index"] = made->index;
-  return *made;
+  const LinkInfo made = find_made(context.pod, wanted);
+  link["index"] = made.index;
+  return made;
 }
 
 void delete_child(const PodSide* pod, const Attachment& attachment, const std::string& kind,
                   const std::function<bool(const LinkInfo&)>& is_ours) {
   if (pod == nullptr) return;
   const Json* index = attachment.link.find("index");
-  const std::optional<LinkInfo> found =
-      index != nullptr ? pod->route.find_link(static_cast<int>(index->as_int()))
-                       : pod->route.find_link(attachment.key.ifname);
+  std::optional<LinkInfo> found;
+  if (index != nullptr) {
+    found = pod->route.find_link(static_cast<int>(index->as_int()));
+  } else if (!(found = pod->route.find_link(temporary_link_name(attachment.key)))) {
+    found = pod->route.find_link(attachment.key.ifname);
+    if (found && !is_ours(*found)) return;
+  }
   if (!found || found->kind != kind) return;
-  if (index == nullptr && !is_ours(*found)) return;
   std::string explanation;
   const int error = pod->route.try_send(delete_link_message(found->index), &explanation);
   if (error != 0 && error != ENODEV) {

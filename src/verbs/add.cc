@@ -105,6 +105,7 @@ Result Add::run() {
       device_locks.push_back(NamedLock::acquire(session_.paths, "device/" + device, kLockTimeout));
     }
     free_devices();
+    give_names_back();
     plan();
     record();
   }
@@ -146,6 +147,17 @@ void Add::free_devices() {
     if (reclaim(session_, false).undone.empty()) throw;
     refuse_claimed();
   }
+}
+
+// The kernel brings a VF home from a namespace that died under the name that it had there. Where
+// that is the name of this ADD's interface, the VF's attachment is undone, and it has its own again.
+void Add::give_names_back() {
+  const auto link = session_.host.find_link(request_.ifname);
+  if (!link || link->parent_device.empty()) return;
+  std::optional<AttachmentKey> owner;
+  session_.state->read(
+      [&](const Txn& txn) { owner = device_owner(txn, link->parent_device); });
+  if (owner) reclaim(session_, false);
 }
 
 void Add::plan() {

@@ -28,6 +28,7 @@ class Add {
   void open_pod();
   std::optional<Result> settled_before();
   void free_devices();
+  void give_names_back();
   void plan();
   void record();
   void record_once();
