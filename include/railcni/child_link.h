@@ -43,10 +43,11 @@ std::string temporary_link_name(const AttachmentKey& key);
 LinkInfo make_child(const PlanContext& context, const Netns& pod_netns, const ChildBlock& block,
                     NewLink wanted, Json& link);
 
-// Deletes the attachment's link in the Pod's namespace (nullptr: it is gone, and the link with it).
-// Once its index is recorded that is the link's identity, whatever name or MAC it has been given
-// since. Before that (the ADD died) it is the link of that kind with the temporary name, or that of
-// the attachment's name for which `is_ours` holds.
+// Deletes the attachment's link in the Pod's namespace (nullptr: it is gone, and the link with it),
+// or in another one that the Pod has moved it to (see each_other_namespace()). Once its index is
+// recorded that is the link's identity, whatever name or MAC it has been given since. Before that (the ADD died) it is the link of that kind with the temporary name, or that of
+// the attachment's name for which `is_ours` holds. Throws Error{kIncomplete} when the link keeps
+// going elsewhere.
 void delete_child(const PodSide* pod, const Attachment& attachment, const std::string& kind,
                   const std::function<bool(const LinkInfo&)>& is_ours);
 

@@ -52,6 +52,9 @@ class NetnsCensus {
   bool alive(const NetnsId& id, const std::string& path);
   // Opens it, wherever alive() would find it; nothing when it no longer exists.
   std::optional<Netns> find(const NetnsId& id, const std::string& path);
+  // Opens each one that is mounted anywhere, or that some process is in, the caller's own included.
+  // What `visit` throws ends it.
+  void each(const std::function<void(const Netns&)>& visit);
 
  private:
   // Walks mounts and processes, once.

@@ -10,6 +10,7 @@
 #include "railcni/error.h"
 #include "railcni/ipoib.h"
 #include "railcni/log.h"
+#include "railcni/namespaces.h"
 #include "railcni/netdev_state.h"
 #include "railcni/object_reader.h"
 #include "railcni/pod_mac.h"
@@ -195,7 +196,12 @@ bool exists_somewhere(const Sysfs& sysfs, const Json& record) {
 
 void Ipoib::detach(RouteSocket& host, const PodSide* pod, const Attachment& attachment) {
   if (pod != nullptr && delete_child_in(pod->route, attachment.link)) return;
-  if (delete_child_in(host, attachment.link) || pod != nullptr) return;
+  if (delete_child_in(host, attachment.link)) return;
+  if (pod != nullptr) {
+    each_other_namespace(
+        pod, [&](RouteSocket& socket) { return delete_child_in(socket, attachment.link); });
+    return;
+  }
   for (int tries = 0; tries < kHomeTries; ++tries) {
     if (!exists_somewhere(sysfs_, attachment.link)) return;
     usleep(kHomePause);

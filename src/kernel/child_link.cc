@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "railcni/error.h"
+#include "railcni/namespaces.h"
 #include "railcni/netdev_state.h"
 
 namespace railcni {
@@ -93,12 +94,17 @@ std::string temporary_link_name(const AttachmentKey& key) {
 
 namespace {
 
-// The link in the Pod that was made as `name` a moment ago.
-LinkInfo find_made(RouteSocket& pod, const NewLink& wanted) {
+// The link in the Pod that was made a moment ago, and what it is known by from now on.
+LinkInfo find_made(RouteSocket& pod, const NewLink& wanted, Json& record) {
   const auto made = pod.find_link(wanted.name);
-  if (made) return *made;
-  throw Error(Code::kKernel,
-              wanted.kind + " " + wanted.name + " is gone right after it was made");
+  if (!made) {
+    throw Error(Code::kKernel,
+                wanted.kind + " " + wanted.name + " is gone right after it was made");
+  }
+  record["index"] = made->index;
+  record["masterIndex"] = made->parent;
+  record["masterNsid"] = made->parent_netnsid;
+  return *made;
 }
 
 // Before Linux 6.14 the kernel wants the name of a new link to be free in the namespace of the
@@ -112,8 +118,7 @@ LinkInfo make_renamed(RouteSocket& socket, RouteSocket& pod, NewLink wanted,
   std::string explanation;
   int error = socket.try_send(new_link_message(wanted), &explanation);
   if (error != 0) throw kernel_refusal(what, error, explanation);
-  LinkInfo made = find_made(pod, wanted);
-  link["index"] = made.index;
+  LinkInfo made = find_made(pod, wanted, link);
   error = pod.try_send(rename_message(made.index, name), &explanation);
   if (error != 0) throw kernel_refusal(what + " and rename it", error, explanation);
   made.name = name;
@@ -144,28 +149,111 @@ LinkInfo make_child(const PlanContext& context, const Netns& pod_netns, const Ch
     throw kernel_refusal("create " + wanted.kind + " " + wanted.name + " on master " + master.name,
                          error, explanation);
   }
-  const LinkInfo made = find_made(context.pod, wanted);
-  link["index"] = made.index;
-  return made;
+  return find_made(context.pod, wanted, link);
 }
+
+namespace {
+
+// How often a link is looked for that its Pod moves from namespace to namespace.
+constexpr int kDeleteTries = 20;
+
+// Deletes it; false when it went elsewhere meanwhile.
+bool delete_found(RouteSocket& socket, const LinkInfo& link) {
+  std::string explanation;
+  const int error = socket.try_send(delete_link_message(link.index), &explanation);
+  if (error == ENODEV) return false;
+  if (error != 0) {
+    throw kernel_refusal("delete " + link.kind + " " + link.name, error, explanation);
+  }
+  return true;
+}
+
+// What tells the link of a record from others. Its master and the namespace of that are what nobody
+// can change: a namespace knows another one by the same number for good.
+struct ChildIdentity {
+  std::string kind;
+  int index = 0;
+  std::optional<int> master;  // its index; nothing in a record of an earlier version
+  int master_netnsid = -1;    // in the Pod; -1: the Pod's own
+  std::string mac;            // as recorded; empty: its master's
+};
+
+ChildIdentity recorded_child(const Json& link, const std::string& kind) {
+  ChildIdentity child;
+  child.kind = kind;
+  child.index = static_cast<int>(link.at("index").as_int());
+  if (const Json* mac = link.find("mac")) child.mac = mac->as_string();
+  if (const Json* master = link.find("masterIndex")) {
+    child.master = static_cast<int>(master->as_int());
+    child.master_netnsid = static_cast<int>(link.at("masterNsid").as_int());
+  }
+  return child;
+}
+
+bool is_child(const LinkInfo& link, const ChildIdentity& child, int master_netnsid) {
+  if (link.kind != child.kind) return false;
+  return !child.master || (link.parent == *child.master && link.parent_netnsid == master_netnsid);
+}
+
+// In a namespace that the Pod has made. The index may have been taken there already; a MAC that the
+// plan chose is what is left to go by then.
+std::optional<LinkInfo> find_moved(RouteSocket& socket, const ChildIdentity& child,
+                                   int master_netns) {
+  const auto at_index = socket.find_link(child.index);
+  const auto nsid = socket.nsid_of(master_netns);
+  if (!nsid || !child.master) return std::nullopt;
+  if (at_index && is_child(*at_index, child, *nsid)) return at_index;
+  if (child.mac.empty()) return std::nullopt;
+  for (const LinkInfo& link : socket.links()) {
+    if (is_child(link, child, *nsid) && to_string(link.address) == child.mac) return link;
+  }
+  return std::nullopt;
+}
+
+// The link in the Pod, where it is there.
+std::optional<LinkInfo> find_in_pod(const PodSide& pod, const ChildIdentity& child) {
+  const auto found = pod.route.find_link(child.index);
+  return found && is_child(*found, child, child.master_netnsid) ? found : std::nullopt;
+}
+
+// Looks for it in other namespaces. True when it is deleted, or nowhere to be found.
+bool delete_moved(const PodSide& pod, const ChildIdentity& child) {
+  const Netns home = Netns::current();
+  const int master_netns = child.master_netnsid < 0 ? pod.netns.fd() : home.fd();
+  bool seen = false;
+  bool deleted = false;
+  each_other_namespace(&pod, [&](RouteSocket& socket) {
+    const auto moved = find_moved(socket, child, master_netns);
+    if (!moved) return false;
+    seen = true;
+    deleted = delete_found(socket, *moved);
+    return true;
+  });
+  return seen ? deleted : !find_in_pod(pod, child);
+}
+
+}  // namespace
 
 void delete_child(const PodSide* pod, const Attachment& attachment, const std::string& kind,
                   const std::function<bool(const LinkInfo&)>& is_ours) {
   if (pod == nullptr) return;
-  const Json* index = attachment.link.find("index");
-  std::optional<LinkInfo> found;
-  if (index != nullptr) {
-    found = pod->route.find_link(static_cast<int>(index->as_int()));
-  } else if (!(found = pod->route.find_link(temporary_link_name(attachment.key)))) {
-    found = pod->route.find_link(attachment.key.ifname);
-    if (found && !is_ours(*found)) return;
+  if (attachment.link.find("index") == nullptr) {
+    auto found = pod->route.find_link(temporary_link_name(attachment.key));
+    if (!found) {
+      found = pod->route.find_link(attachment.key.ifname);
+      if (found && !is_ours(*found)) return;
+    }
+    if (found && found->kind == kind) delete_found(pod->route, *found);
+    return;
   }
-  if (!found || found->kind != kind) return;
-  std::string explanation;
-  const int error = pod->route.try_send(delete_link_message(found->index), &explanation);
-  if (error != 0 && error != ENODEV) {
-    throw kernel_refusal("delete " + kind + " " + found->name, error, explanation);
+  const ChildIdentity child = recorded_child(attachment.link, kind);
+  for (int tries = 0; tries < kDeleteTries; ++tries) {
+    const auto found = find_in_pod(*pod, child);
+    if (found ? delete_found(pod->route, *found) : delete_moved(*pod, child)) return;
   }
+  throw Error(Code::kIncomplete, kind + " " + attachment.key.ifname +
+                                     " cannot be deleted: the container keeps moving it to other "
+                                     "network namespaces");
 }
 
 void check_child(RouteSocket& host, const LinkInfo& found, const Attachment& attachment,

@@ -172,6 +172,13 @@ std::optional<Netns> NetnsCensus::find(const NetnsId& id, const std::string& pat
   return std::nullopt;
 }
 
+void NetnsCensus::each(const std::function<void(const Netns&)>& visit) {
+  collect();
+  for (const auto& [inode, path] : paths_) {
+    if (const auto netns = Netns::open_if_exists(path)) visit(*netns);
+  }
+}
+
 void NetnsCensus::collect() {
   if (collected_) return;
   collected_ = true;

@@ -66,6 +66,7 @@ void Add::open_pod() {
                                          "\" is the network namespace of the caller itself");
   }
   pod_netns_->run_from(home_, [this] { pod_.emplace(); });
+  pod_->accept_torn_dumps();
 }
 
 // The result of an earlier ADD of the same attachment that still stands; what does not stand is
@@ -169,6 +170,7 @@ void Add::plan() {
   pool_request_.master = plan_.master;
   pool_request_.master_addresses = plan_.master_addresses;
   pod_view_ = view_namespace(*pod_);
+  if (config_.coordinator.present) host_nsid_ = pod_->nsid_of(home_.fd());
 }
 
 void Add::record() {
@@ -229,7 +231,7 @@ void Add::plan_around(Attachment& attachment) {
     return;
   }
   routing_ = plan_routing({config_.coordinator, request_.ifname, request_.container_id, ips_,
-                           routes_, chained_, pod_view_, session_.host,
+                           routes_, chained_, pod_view_, session_.host, host_nsid_,
                            plan_.link.find("mtu") != nullptr
                                ? static_cast<uint32_t>(plan_.link.at("mtu").as_uint())
                                : 0});
@@ -340,8 +342,6 @@ void Add::prepare_pod(const LinkInfo& link) {
 
 void Add::lay_routes(const LinkInfo& link) {
   if (routing_.host_table != 0 || routing_.veth) {
-    const NamedLock lock =
-        NamedLock::acquire(session_.paths, host_rule_lock(routing_.host_table), kLockTimeout);
     apply_host_routing(session_.host, pod_netns_->fd(), routing_);
   }
   NetlinkBatch batch;

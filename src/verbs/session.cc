@@ -24,7 +24,7 @@ std::optional<Netns> find_pod(Session& session, const Attachment& attachment,
 void undo_all_routing(Session& session, RouteSocket* pod, const Attachment& attachment) {
   const RoutingPlan plan = RoutingPlan::from_json(attachment.routing);
   NamedLock lock;
-  if (plan.host_table != 0 || plan.veth) {
+  if (shares_host_rule(plan)) {
     lock = NamedLock::acquire(session.paths, host_rule_lock(plan.host_table), kLockTimeout);
   }
   // A link that we made goes with the detach.
@@ -112,6 +112,7 @@ void undo_recorded(Session& session, const Attachment& attachment, const std::st
   const std::optional<Netns> netns = find_pod(session, attachment, path_hint);
   if (netns) {
     netns->run([&pod] { pod.emplace(); });
+    pod->accept_torn_dumps();
   } else {
     log_info("the network namespace of " + attachment.key.to_string() + " is gone");
   }
