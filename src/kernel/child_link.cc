@@ -2,6 +2,7 @@
 
 #include <net/if.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -71,10 +72,11 @@ LinkPlan plan_child(const PlanContext& context, ChildBlock& block) {
   const std::optional<LinkInfo> master = find_master(socket, block);
   LinkPlan plan;
   plan.master = block.uplink.name();
+  // Two Pods that need the same missing bond or VLAN must not both make it, nor one take it away
+  // that another is about to use.
+  plan.lock = uplink_lock(socket, block.uplink, master);
   if (!master) {
     check_mtu(block, plan.master, uplink_mtu(socket, block.uplink));
-    // Two Pods that need the same missing bond or VLAN must not both make it.
-    plan.lock = "uplink/" + plan.master;
   } else if (context.config.ipam.match_master_subnet) {
     plan.master_addresses = addresses_around(socket, *master);
   }
@@ -130,7 +132,10 @@ LinkInfo make_renamed(RouteSocket& socket, RouteSocket& pod, NewLink wanted,
 LinkInfo make_child(const PlanContext& context, const Netns& pod_netns, const ChildBlock& block,
                     NewLink wanted, Json& link) {
   RouteSocket& socket = master_socket(context, block);
-  const LinkInfo master = ensure_uplink(socket, block.uplink);
+  const LinkInfo master = ensure_uplink(socket, block.uplink, [&](Json made) {
+    link["made"] = std::move(made);
+    context.save();
+  });
   check_mtu(block, master.name, master.mtu);  // it may have changed since the plan
   wanted.name = context.request.ifname;
   wanted.parent = master.index;
@@ -175,10 +180,14 @@ struct ChildIdentity {
   int index = 0;
   std::optional<int> master;  // its index; nothing in a record of an earlier version
   int master_netnsid = -1;    // in the Pod; -1: the Pod's own
-  std::string mac;            // as recorded; empty: its master's
+  // What it is known by elsewhere, where other Pods have children of the same master: the MAC that
+  // was chosen for it (empty: its master's), and its addresses.
+  std::string mac;
+  std::vector<IpAddress> addresses;
 };
 
-ChildIdentity recorded_child(const Json& link, const std::string& kind) {
+ChildIdentity recorded_child(const Attachment& attachment, const std::string& kind) {
+  const Json& link = attachment.link;
   ChildIdentity child;
   child.kind = kind;
   child.index = static_cast<int>(link.at("index").as_int());
@@ -187,6 +196,7 @@ ChildIdentity recorded_child(const Json& link, const std::string& kind) {
     child.master = static_cast<int>(master->as_int());
     child.master_netnsid = static_cast<int>(link.at("masterNsid").as_int());
   }
+  for (const Lease& lease : attachment.leases) child.addresses.push_back(lease.address.address);
   return child;
 }
 
@@ -195,17 +205,23 @@ bool is_child(const LinkInfo& link, const ChildIdentity& child, int master_netns
   return !child.master || (link.parent == *child.master && link.parent_netnsid == master_netnsid);
 }
 
-// In a namespace that the Pod has made. The index may have been taken there already; a MAC that the
-// plan chose is what is left to go by then.
+// In another namespace, which the Pod may have made. Its index says nothing there.
 std::optional<LinkInfo> find_moved(RouteSocket& socket, const ChildIdentity& child,
                                    int master_netns) {
-  const auto at_index = socket.find_link(child.index);
+  if (!child.master) return std::nullopt;
+  std::vector<LinkInfo> links = socket.links();
+  // The number that the master's namespace is known by may be given to it by the look at the links.
   const auto nsid = socket.nsid_of(master_netns);
-  if (!nsid || !child.master) return std::nullopt;
-  if (at_index && is_child(*at_index, child, *nsid)) return at_index;
-  if (child.mac.empty()) return std::nullopt;
-  for (const LinkInfo& link : socket.links()) {
-    if (is_child(link, child, *nsid) && to_string(link.address) == child.mac) return link;
+  if (!nsid) return std::nullopt;
+  std::erase_if(links, [&](const LinkInfo& link) { return !is_child(link, child, *nsid); });
+  if (links.empty()) return std::nullopt;
+  const std::vector<AddressInfo> addresses = socket.addresses();
+  for (const LinkInfo& link : links) {
+    const bool has_address = std::ranges::any_of(addresses, [&](const AddressInfo& info) {
+      return info.link == link.index &&
+             std::ranges::count(child.addresses, info.address.address) != 0;
+    });
+    if (has_address || (!child.mac.empty() && to_string(link.address) == child.mac)) return link;
   }
   return std::nullopt;
 }
@@ -246,7 +262,7 @@ void delete_child(const PodSide* pod, const Attachment& attachment, const std::s
     if (found && found->kind == kind) delete_found(pod->route, *found);
     return;
   }
-  const ChildIdentity child = recorded_child(attachment.link, kind);
+  const ChildIdentity child = recorded_child(attachment, kind);
   for (int tries = 0; tries < kDeleteTries; ++tries) {
     const auto found = find_in_pod(*pod, child);
     if (found ? delete_found(pod->route, *found) : delete_moved(*pod, child)) return;

@@ -9,6 +9,7 @@
 #include "railcni/error.h"
 #include "railcni/log.h"
 #include "src/verbs/delegated_ipam.h"
+#include "src/verbs/shared_uplink.h"
 
 namespace railcni {
 
@@ -114,7 +115,7 @@ Result Add::run() {
     Result result = execute();
     attachment_.settled = true;
     attachment_.result = result.to_json(supported_versions().back());
-    session_.state->write([this](Txn& txn) { put_attachment(txn, attachment_); });
+    save();
     return result;
   } catch (const std::exception&) {
     try {
@@ -265,16 +266,20 @@ void Add::choose_mac(Attachment& attachment) const {
               "coordinator.podMACPrefix needs an IPv4 address, and this interface has none");
 }
 
+void Add::save() {
+  session_.state->write([this](Txn& txn) {
+    keep_handed_over(txn, attachment_);
+    put_attachment(txn, attachment_);
+  });
+}
+
 Result Add::execute() {
   NamedLock lock;
   if (!plan_.lock.empty()) {
     lock = NamedLock::acquire(session_.paths, plan_.lock, kLockTimeout);
   }
-  const auto save = [this] {
-    session_.state->write([this](Txn& txn) { put_attachment(txn, attachment_); });
-  };
-  LinkInfo link = backend_->attach({request_, config_, session_.host, *pod_, save}, *pod_netns_,
-                                   attachment_.link);
+  LinkInfo link = backend_->attach(
+      {request_, config_, session_.host, *pod_, [this] { save(); }}, *pod_netns_, attachment_.link);
   lock = NamedLock();
   if (delegated_) take_addresses(link);
   if (!plan_.has_netdev) {
@@ -319,7 +324,7 @@ void Add::take_addresses(LinkInfo& link) {
   const Json* before = attachment_.link.find("mac");
   const Json mac_before = before != nullptr ? *before : Json();
   plan_around(attachment_);
-  session_.state->write([this](Txn& txn) { put_attachment(txn, attachment_); });
+  save();
   const Json* mac = attachment_.link.find("mac");
   if (mac == nullptr || *mac == mac_before || !plan_.has_netdev) return;
   link.address = parse_hw_address(mac->as_string()).value();

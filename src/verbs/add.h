@@ -34,6 +34,7 @@ class Add {
   void record_once();
   void plan_around(Attachment& attachment);
   void choose_mac(Attachment& attachment) const;
+  void save();
   Result execute();
   void take_addresses(LinkInfo& link);
   void prepare_pod(const LinkInfo& link);

@@ -7,6 +7,7 @@
 #include "railcni/routing.h"
 #include "src/verbs/delegated_ipam.h"
 #include "src/verbs/ipam_verbs.h"
+#include "src/verbs/shared_uplink.h"
 
 namespace railcni {
 namespace {
@@ -141,6 +142,10 @@ void undo_recorded(Session& session, const Attachment& attachment, const std::st
       link_lock = NamedLock::acquire(session.paths, name->as_string(), kLockTimeout);
     }
     backend->detach(session.host, side ? &*side : nullptr, attachment);
+    const bool in_pod = attachment.link.find("linkInContainer") != nullptr;
+    if (pod_socket != nullptr || !in_pod) {
+      release_uplink(*session.state, in_pod ? *pod_socket : session.host, attachment);
+    }
   });
   if (failure) throw *failure;
   session.state->write([&attachment](Txn& txn) {

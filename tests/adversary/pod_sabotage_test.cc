@@ -182,6 +182,25 @@ TEST_CASE("whatever a Pod does with its macvlan, one DEL ends it") {
   CHECK(changes_since(before) == "");
 }
 
+TEST_CASE("what a Pod has removed itself is not looked for among other Pods' links") {
+  enter_sandbox();
+  World world;
+  // Of the same master, and with the same index, as links of Pods are.
+  const Pod other("other");
+  const Container second{.id = "c2", .netns = other.path()};
+  world.require_added();
+  REQUIRE(world.runtime.add(world.list, second).ok());
+  REQUIRE(link_of("net1", other.path()).at("ifindex") ==
+          link_of("net1", world.pod.path()).at("ifindex"));
+  ip("link del net1", world.pod.path());
+  const Call del = world.runtime.del(world.list, world.container);
+  INFO(del.describe());
+  REQUIRE(del.ok());
+  CHECK(can_ping("10.9.0.3", world.rail.fabric()));
+  CHECK(world.runtime.check(world.list, second).ok());
+  CHECK(world.runtime.del(world.list, second).ok());
+}
+
 TEST_CASE("a route that the Pod makes impossible to put back does not keep DEL") {
   enter_sandbox();
   World world;

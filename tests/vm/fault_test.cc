@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <optional>
 
+#include "tests/netns/world.h"
 #include "tests/support/faults.h"
 #include "tests/vm/rdma_world.h"
 
@@ -65,6 +66,29 @@ class EthernetWorld : public VmWorld {
   Json before_;
 };
 
+// A macvlan on a VLAN of a bond, all of them made by the ADD.
+class BondWorld : public VmWorld {
+ public:
+  BondWorld() {
+    dir = make_folder("fault");
+    for (const char* name : {"port1", "port2"}) {
+      ip(std::string("link add ") + name + " type dummy");
+      ip(std::string("link set ") + name + " up");
+    }
+    before_ = machine_snapshot();
+    list = macvlan_list(dir, "", pool_v4());
+    list["plugins"].as_array()[0]["macvlan"] = Json::parse(R"({"master": ["port1", "port2"],
+        "bond": {"name": "bond0", "mode": 1, "options": "miimon=100"}, "vlanID": 5})");
+  }
+
+  Machine machine;
+
+ private:
+  const Json& before() const override { return before_; }
+
+  Json before_;
+};
+
 class HcaWorld : public VmWorld {
  public:
   HcaWorld() { dir = rdma.dir; }
@@ -111,6 +135,12 @@ TEST_CASE("ipvlan: ADD, DEL and GC are killed, or fail, at each step", "[etherne
                                    {"ipvlan", Json::object({{"master", "rail1"}})},
                                    {"ipam", Json::object({{"pools", Json::array({pool})}})}})});
   CHECK(walk_all(world) >= 5);
+  walk_gc(world, kKilled);
+}
+
+TEST_CASE("macvlan on a bond that it makes: ADD, DEL and GC are killed, or fail", "[ethernet]") {
+  BondWorld world;
+  CHECK(walk_all(world) >= 8);
   walk_gc(world, kKilled);
 }
 
