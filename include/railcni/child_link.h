@@ -46,9 +46,9 @@ LinkInfo make_child(const PlanContext& context, const Netns& pod_netns, const Ch
 // Deletes the attachment's link in the Pod's namespace (nullptr: it is gone, and the link with it),
 // or in another one that the Pod has moved it to (see each_other_namespace()), where it is known by
 // master and MAC, or by an address. Once its index is recorded that is the link's identity in the
-// Pod, whatever name or MAC it has been given since. Before that (the ADD died) it is the link of that kind with the temporary name, or that of
-// the attachment's name for which `is_ours` holds. Throws Error{kIncomplete} when the link keeps
-// going elsewhere.
+// Pod, whatever name or MAC it has been given since. Before that (the ADD died) it is the link of
+// that kind with the temporary name, or that of the attachment's name for which `is_ours` holds.
+// Throws Error{kIncomplete} when the link keeps going elsewhere.
 void delete_child(const PodSide* pod, const Attachment& attachment, const std::string& kind,
                   const std::function<bool(const LinkInfo&)>& is_ours);
 

@@ -23,7 +23,7 @@ struct NetdevState {
   std::optional<uint16_t> ipoib_mode;  // as LinkInfo has them; nothing on Ethernet
   std::optional<uint16_t> ipoib_umcast;
   uint32_t xdp_program = 0;  // its ID; 0: none
-  uint32_t flags = 0;  // IFF_UP, IFF_PROMISC, IFF_ALLMULTI, IFF_NOARP and IFF_MULTICAST count
+  uint32_t flags = 0;        // IFF_UP, IFF_PROMISC, IFF_ALLMULTI, IFF_NOARP and IFF_MULTICAST count
 
   static NetdevState of(const LinkInfo& link);
   Json to_json() const;

@@ -70,7 +70,7 @@ struct RuleInfo {
   std::optional<IpPrefix> from;  // nothing: from all
   uint32_t table = 0;
   uint32_t priority = 0;
-  bool only_from = true;  // false: it has other selectors or another action as well
+  bool only_from = true;            // false: it has other selectors or another action as well
   std::optional<IpPrefix> to = {};  // nothing: to all
 };
 

@@ -114,8 +114,8 @@ void drop_existing(RoutingPlan& plan, const std::vector<size_t>& positions,
 // Undoes all of the plan, or any part of it that was done; `pod` is nullptr when the Pod's
 // namespace is gone. Routes by `dying_link` are passed over: that link is about to be deleted, and
 // the kernel takes them with it. What is not there (any more) is passed over. Throws Error{kKernel}
-// for the first thing that could not be undone in the host, after trying all; what the Pod refuses is
-// logged.
+// for the first thing that could not be undone in the host, after trying all; what the Pod refuses
+// is logged.
 void undo_routing(RouteSocket& host, RouteSocket* pod, const RoutingPlan& plan,
                   const std::string& dying_link);
 

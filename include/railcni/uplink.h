@@ -55,8 +55,8 @@ std::string default_route_device(RouteSocket& socket);
 // Looks for the uplink. Nothing when it has to be made, or completed (a railcni that was killed
 // left a bond without its ports or a VLAN that is down), and can be; throws Error{kInvalidConfig}
 // when an interface it needs is missing, is not what the spec says (another VLAN id, not a bond, a
-// bond of another mode), has a name that is too long, or is to become a port and in use by the host,
-// which would lose its addresses, routes and whatever stands on it.
+// bond of another mode), has a name that is too long, or is to become a port and in use by the
+// host, which would lose its addresses, routes and whatever stands on it.
 std::optional<LinkInfo> find_uplink(RouteSocket& socket, const UplinkSpec& spec);
 
 // The MTU of the uplink, or the one that it will have once it is made: the least of its ports'.

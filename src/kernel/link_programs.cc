@@ -9,8 +9,8 @@
 namespace railcni {
 namespace {
 
-// BPF_TCX_INGRESS and BPF_TCX_EGRESS of <linux/bpf.h> from Linux 6.6 on, which Debian 12 has without
-// them. An older kernel has no such programs, and refuses to look for them.
+// BPF_TCX_INGRESS and BPF_TCX_EGRESS of <linux/bpf.h> from Linux 6.6 on, which Debian 12 has
+// without them. An older kernel has no such programs, and refuses to look for them.
 constexpr uint32_t kTcxHooks[] = {46, 47};
 
 bool has_tcx_programs(int index) {

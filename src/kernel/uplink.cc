@@ -23,8 +23,8 @@ void check_name(const std::string& name) {
   throw Error(Code::kInvalidConfig, "master " + name + ": no such interface on this node");
 }
 
-// A port loses its addresses and routes, and what stands on it its link: not to a configuration that
-// the host's administrator may know nothing of.
+// A port loses its addresses and routes, and what stands on it its link: not to a configuration
+// that the host's administrator may know nothing of.
 void require_unused(RouteSocket& socket, const std::string& bond, const LinkInfo& port) {
   const auto fail = [&](const std::string& why) {
     throw Error(Code::kInvalidConfig,

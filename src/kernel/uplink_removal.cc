@@ -45,17 +45,19 @@ std::string user_of(RouteSocket& socket, const LinkInfo& link) {
 
 void remove_uplink(RouteSocket& socket, const Json& made) {
   const std::string& name = made.at("name").as_string();
-  const auto link = socket.find_link(name);
-  if (!link || link->kind != made.at("kind").as_string()) return;
-  if (const std::string user = user_of(socket, *link); !user.empty()) {
-    log_warning(link->kind + " " + name + " was made for Pods and is left standing: " + user);
-    return;
+  if (const auto link = socket.find_link(name)) {
+    if (link->kind != made.at("kind").as_string()) return;
+    if (const std::string user = user_of(socket, *link); !user.empty()) {
+      log_warning(link->kind + " " + name + " was made for Pods and is left standing: " + user);
+      return;
+    }
+    std::string explanation;
+    const int error = socket.try_send(delete_link_message(link->index), &explanation);
+    if (error != 0 && error != ENODEV) {
+      throw kernel_refusal("delete " + link->kind + " " + name, error, explanation);
+    }
   }
-  std::string explanation;
-  const int error = socket.try_send(delete_link_message(link->index), &explanation);
-  if (error != 0 && error != ENODEV) {
-    throw kernel_refusal("delete " + link->kind + " " + name, error, explanation);
-  }
+  // To cease being a port has set them down; maybe in a call that was killed then.
   const Json* ports = made.find("ports");
   if (ports == nullptr) return;
   for (const Json& port : ports->as_array()) {

@@ -61,7 +61,8 @@ int try_move(RouteSocket& pod, const LinkInfo& link, int host_fd, const NetdevSt
   return pod.try_send(move_link_message(link.index, host_fd, name, 0), &explanation);
 }
 
-// Out of the namespace of `socket`, without what stands on it there; a half-done move is what restore_netdev() is for.
+// Out of the namespace of `socket`, without what stands on it there; a half-done move is what
+// restore_netdev() is for.
 void bring_home(RouteSocket& socket, const std::string& device, std::optional<int> index,
                 const NetdevState& original) {
   const Netns host = Netns::current();
@@ -74,8 +75,7 @@ void bring_home(RouteSocket& socket, const std::string& device, std::optional<in
     error = try_move(socket, *link, host.fd(), original, tries == 0, explanation);
     if (error == 0) return;
   }
-  log_warning(
-      kernel_refusal("move VF " + device + " back to the host", error, explanation).msg());
+  log_warning(kernel_refusal("move VF " + device + " back to the host", error, explanation).msg());
 }
 
 }  // namespace

@@ -40,10 +40,9 @@ NamedRoute parse_route(const Json& json) {
 }
 
 Json rule_json(const RuleInfo& rule) {
-  Json json =
-      Json::object({{"from", rule.from.value_or(IpPrefix{{rule.family, 0}, 0}).to_string()},
-                    {"table", rule.table},
-                    {"priority", rule.priority}});
+  Json json = Json::object({{"from", rule.from.value_or(IpPrefix{{rule.family, 0}, 0}).to_string()},
+                            {"table", rule.table},
+                            {"priority", rule.priority}});
   if (rule.to) json["to"] = rule.to->to_string();
   return json;
 }

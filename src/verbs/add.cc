@@ -152,13 +152,13 @@ void Add::free_devices() {
 }
 
 // The kernel brings a VF home from a namespace that died under the name that it had there. Where
-// that is the name of this ADD's interface, the VF's attachment is undone, and it has its own again.
+// that is the name of this ADD's interface, the VF's attachment is undone, and it has its own
+// again.
 void Add::give_names_back() {
   const auto link = session_.host.find_link(request_.ifname);
   if (!link || link->parent_device.empty()) return;
   std::optional<AttachmentKey> owner;
-  session_.state->read(
-      [&](const Txn& txn) { owner = device_owner(txn, link->parent_device); });
+  session_.state->read([&](const Txn& txn) { owner = device_owner(txn, link->parent_device); });
   if (owner) reclaim(session_, false);
 }
 
@@ -278,8 +278,8 @@ Result Add::execute() {
   if (!plan_.lock.empty()) {
     lock = NamedLock::acquire(session_.paths, plan_.lock, kLockTimeout);
   }
-  LinkInfo link = backend_->attach(
-      {request_, config_, session_.host, *pod_, [this] { save(); }}, *pod_netns_, attachment_.link);
+  LinkInfo link = backend_->attach({request_, config_, session_.host, *pod_, [this] { save(); }},
+                                   *pod_netns_, attachment_.link);
   lock = NamedLock();
   if (delegated_) take_addresses(link);
   if (!plan_.has_netdev) {

@@ -61,7 +61,7 @@ class Add {
   LinkPlan plan_;
   NamespaceView pod_view_;
   std::optional<int> host_nsid_;  // by which the Pod's namespace knows the host's
-  Result previous_;  // of the plugin before us, when chained
+  Result previous_;               // of the plugin before us, when chained
   Addressing addressing_;
   std::vector<ResultIp> ips_;
   std::vector<ResultRoute> routes_;  // that are wanted

@@ -26,9 +26,8 @@ bool uses(const Attachment& other, const Attachment& attachment, const std::stri
 void add_made(Attachment& attachment, const Json& made) {
   Json& list = attachment.link["made"];
   if (list.is_null()) list = Json::array();
-  const bool is_there = std::ranges::any_of(list.as_array(), [&made](const Json& entry) {
-    return entry.at("name") == made.at("name");
-  });
+  const bool is_there = std::ranges::any_of(
+      list.as_array(), [&made](const Json& entry) { return entry.at("name") == made.at("name"); });
   if (!is_there) list.push_back(made);
 }
 

@@ -33,8 +33,7 @@ struct World {
   World& operator=(const World&) = delete;
 
   Json list(int n, uint32_t table) const {
-    return cluster.rail_list(
-        n, Json::object({{"mode", "overlay"}, {"hostRuleTable", table}}));
+    return cluster.rail_list(n, Json::object({{"mode", "overlay"}, {"hostRuleTable", table}}));
   }
 
   Rail one{"rail1"};

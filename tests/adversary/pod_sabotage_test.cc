@@ -1,6 +1,5 @@
 // A Pod with CAP_NET_ADMIN does to its own namespace what it likes: one DEL ends it all the same.
 #include <catch2/catch.hpp>
-
 #include <fstream>
 #include <thread>
 
@@ -15,19 +14,21 @@ namespace {
 const std::vector<std::string> kPath = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
 
 void batch(const std::string& commands, const std::string& netns) {
-  const Outcome outcome =
-      run({.argv = {"ip", "-force", "-batch", "-"}, .env = kPath, .stdin_text = commands, .netns = netns});
+  const Outcome outcome = run({.argv = {"ip", "-force", "-batch", "-"},
+                               .env = kPath,
+                               .stdin_text = commands,
+                               .netns = netns});
   INFO(outcome.describe());
   REQUIRE(outcome.ok());
 }
 
 // Does something in the namespace, again and again.
 Child again_and_again(const std::string& commands, const std::string& netns) {
-  return Child({.argv = {"sh", "-c",
-                         "while :; do printf '" + commands +
-                             "'; done | ip -force -batch - >/dev/null 2>&1"},
-                .env = kPath,
-                .netns = netns});
+  return Child(
+      {.argv = {"sh", "-c",
+                "while :; do printf '" + commands + "'; done | ip -force -batch - >/dev/null 2>&1"},
+       .env = kPath,
+       .netns = netns});
 }
 
 // A namespace inside of the Pod's that lives as long as its only process.
@@ -94,11 +95,10 @@ TEST_CASE("a namespace that changes without end keeps neither ADD nor DEL") {
   batch(many, world.pod.path());
   const Json before = snapshot();
   {
-    const Child links = again_and_again("link add x type veth peer name y\\nlink del x\\n",
-                                        world.pod.path());
+    const Child links =
+        again_and_again("link add x type veth peer name y\\nlink del x\\n", world.pod.path());
     const Child addresses = again_and_again(
-        "addr add 198.51.100.1/32 dev a1\\naddr del 198.51.100.1/32 dev a1\\n",
-        world.pod.path());
+        "addr add 198.51.100.1/32 dev a1\\naddr del 198.51.100.1/32 dev a1\\n", world.pod.path());
     const Child rules = again_and_again(
         "rule add from 198.51.100.1 lookup 77\\nrule del from 198.51.100.1 lookup 77\\n"
         "addr add 198.51.100.2/32 dev a1\\naddr del 198.51.100.2/32 dev a1\\n",
@@ -125,7 +125,8 @@ TEST_CASE("whatever a Pod does with its macvlan, one DEL ends it") {
     std::string names = "link set net1 down\nlink set net1 name mine\n";
     for (int i = 0; i < 380; ++i) {
       std::string name = std::to_string(i);
-      names += "link property add dev mine altname " + std::string(120 - name.size(), 'n') + name + "\n";
+      names +=
+          "link property add dev mine altname " + std::string(120 - name.size(), 'n') + name + "\n";
     }
     batch(names, path);
   }
@@ -133,7 +134,8 @@ TEST_CASE("whatever a Pod does with its macvlan, one DEL ends it") {
     batch("link add br0 type bridge\nlink set net1 master br0\n", path);
   }
   SECTION("another link with its name") {
-    batch("link set net1 down\nlink set net1 name old\nlink add net1 type veth peer name other\n", path);
+    batch("link set net1 down\nlink set net1 name old\nlink add net1 type veth peer name other\n",
+          path);
   }
   SECTION("a stack of its own on it") {
     std::string commands;
@@ -162,16 +164,21 @@ TEST_CASE("whatever a Pod does with its macvlan, one DEL ends it") {
     batch("link add taken index " + index + " type bridge\n", nested->path());
     batch("link set net1 netns " + nested->pid() + "\n", path);
     batch("addr add 10.9.0.2/24 dev net1\nlink set net1 up\n", nested->path());
-    batch("link add base type veth peer name base1\n"
-          "link add link base name net1 index " + index + " type macvlan\n", path);
+    batch(
+        "link add base type veth peer name base1\n"
+        "link add link base name net1 index " +
+            index + " type macvlan\n",
+        path);
     REQUIRE(world.answers());
   }
   SECTION("from one namespace to another without end") {
     nested.emplace(world.pod);
     second.emplace(world.pod);
     batch("link set net1 netns " + nested->pid() + "\n", path);
-    const Child there = again_and_again("link set net1 netns " + second->pid() + "\\n", nested->path());
-    const Child back = again_and_again("link set net1 netns " + nested->pid() + "\\n", second->path());
+    const Child there =
+        again_and_again("link set net1 netns " + second->pid() + "\\n", nested->path());
+    const Child back =
+        again_and_again("link set net1 netns " + nested->pid() + "\\n", second->path());
     world.require_deleted();
   }
   world.require_deleted();
@@ -206,9 +213,10 @@ TEST_CASE("a route that the Pod makes impossible to put back does not keep DEL")
   World world;
   world.list["plugins"].as_array()[0]["coordinator"] =
       Json::object({{"podDefaultRouteNIC", "net1"}});
-  batch("link add eth0 type veth peer name eth1\naddr add 10.1.0.2/24 dev eth0\nlink set eth1 up\n"
-        "link set eth0 up\nroute add default via 10.1.0.1\n",
-        world.pod.path());
+  batch(
+      "link add eth0 type veth peer name eth1\naddr add 10.1.0.2/24 dev eth0\nlink set eth1 up\n"
+      "link set eth0 up\nroute add default via 10.1.0.1\n",
+      world.pod.path());
   world.require_added();
   CHECK(ip_json("route show default", world.pod.path()).as_array().at(0).at("dev") == "net1");
   batch("addr flush dev eth0\n", world.pod.path());

@@ -36,9 +36,9 @@ void check_route(const RouteInfo& route) {
 void check_rule(const RuleInfo& rule) {
   const NetlinkMessage message = new_rule_message(rule);
   const auto again = parse_rule(message.header());
-  require(again && again->family == rule.family && again->from == rule.from && again->to == rule.to &&
-              again->table == rule.table && again->priority == rule.priority &&
-              again->only_from == !rule.to,
+  require(again && again->family == rule.family && again->from == rule.from &&
+              again->to == rule.to && again->table == rule.table &&
+              again->priority == rule.priority && again->only_from == !rule.to,
           "a rule");
 }
 

@@ -104,7 +104,8 @@ Json bond_block(const std::string& name, int mode, const std::string& options = 
 
 }  // namespace
 
-TEST_CASE("uplink: a missing VLAN is made, carries its Pods' packets and goes with them", "[ethernet]") {
+TEST_CASE("uplink: a missing VLAN is made, carries its Pods' packets and goes with them",
+          "[ethernet]") {
   const Machine machine(false);
   Node a(Json::array({"rail1"}), 1);
   Node b(Json::array({"rail1b"}), 2);

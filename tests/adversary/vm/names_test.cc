@@ -45,10 +45,10 @@ TEST_CASE("an interface of the host called like the Pod's is in no link's way", 
   for (int i = 0; i < 4; ++i) {
     pods.emplace_back("names");
     containers.push_back({.id = "c" + std::to_string(i), .netns = pods.back().path()});
-    running.emplace_back(Command{
-        .argv = {railcni_binary()},
-        .env = runtime.environment("ADD", containers.back()),
-        .stdin_text = Runtime::plugin_config(list, 0, containers.back(), nullptr).dump()});
+    running.emplace_back(
+        Command{.argv = {railcni_binary()},
+                .env = runtime.environment("ADD", containers.back()),
+                .stdin_text = Runtime::plugin_config(list, 0, containers.back(), nullptr).dump()});
   }
   for (Child& child : running) {
     const Outcome outcome = child.wait();

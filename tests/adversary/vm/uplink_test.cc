@@ -187,10 +187,9 @@ TEST_CASE("Pods of a VLAN that come and go at once never lose it", "[ethernet]")
     containers.push_back({.id = "m" + std::to_string(i), .netns = pods.back().path()});
   }
   const auto start = [&](const char* verb, const Container& container) {
-    return Child(Command{
-        .argv = {railcni_binary()},
-        .env = world.runtime.environment(verb, container),
-        .stdin_text = Runtime::plugin_config(list, 0, container, nullptr).dump()});
+    return Child(Command{.argv = {railcni_binary()},
+                         .env = world.runtime.environment(verb, container),
+                         .stdin_text = Runtime::plugin_config(list, 0, container, nullptr).dump()});
   };
   const auto finish = [](std::vector<Child>& running) {
     for (Child& child : running) {

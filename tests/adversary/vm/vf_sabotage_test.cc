@@ -1,13 +1,12 @@
 // A Pod with CAP_NET_ADMIN does to its VF what it likes: one DEL brings it home, as it was, with
 // nothing of the Pod on it.
-#include <catch2/catch.hpp>
-
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <net/if.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <cerrno>
 #include <optional>
 #include <stdexcept>
@@ -25,8 +24,7 @@ namespace {
 const std::vector<std::string> kPath = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
 
 void shell(const std::string& commands, const std::string& netns) {
-  const Outcome outcome =
-      run({.argv = {"sh", "-ec", commands}, .env = kPath, .netns = netns});
+  const Outcome outcome = run({.argv = {"sh", "-ec", commands}, .env = kPath, .netns = netns});
   INFO(outcome.describe());
   REQUIRE(outcome.ok());
 }
@@ -141,8 +139,11 @@ TEST_CASE("whatever a Pod does with its VF, one DEL brings it home", "[ethernet]
     batch("link set net1 down\nlink set net1 name host-other\n", path);
   }
   SECTION("its own name of the host as an alternative one") {
-    batch("link property del dev net1 altname rail-vf\n"
-          "link property add dev net1 altname " + world.name + "\n", path);
+    batch(
+        "link property del dev net1 altname rail-vf\n"
+        "link property add dev net1 altname " +
+            world.name + "\n",
+        path);
   }
   SECTION("alternative names of 40 KiB") {
     std::string names;
@@ -154,27 +155,30 @@ TEST_CASE("whatever a Pod does with its VF, one DEL brings it home", "[ethernet]
     batch(names, path);
   }
   SECTION("an alternative name of the host that comes again and again") {
-    process.emplace(Command{
-        .argv = {"sh", "-c",
-                 "while :; do echo link property add dev net1 altname host-other; done | "
-                 "ip -force -batch - >/dev/null 2>&1"},
-        .env = kPath,
-        .netns = path});
-    REQUIRE(eventually([&] {
-      return link_of("net1", path).dump().find("host-other") != std::string::npos;
-    }));
+    process.emplace(
+        Command{.argv = {"sh", "-c",
+                         "while :; do echo link property add dev net1 altname host-other; done | "
+                         "ip -force -batch - >/dev/null 2>&1"},
+                .env = kPath,
+                .netns = path});
+    REQUIRE(eventually(
+        [&] { return link_of("net1", path).dump().find("host-other") != std::string::npos; }));
   }
   SECTION("a port of a bridge") {
     batch("link add br0 type bridge\nlink set net1 master br0\n", path);
   }
   SECTION("a port of a bond") {
-    batch("link set net1 down\nlink add bond9 type bond\nlink set net1 master bond9\n"
-          "link set bond9 up\n", path);
+    batch(
+        "link set net1 down\nlink add bond9 type bond\nlink set net1 master bond9\n"
+        "link set bond9 up\n",
+        path);
   }
   SECTION("in a VRF") { batch("link add v9 type vrf table 9\nlink set net1 master v9\n", path); }
   SECTION("queueing disciplines") {
-    shell("tc qdisc add dev net1 root handle 1: htb; tc qdisc add dev net1 clsact; "
-          "tc filter add dev net1 ingress matchall action drop", path);
+    shell(
+        "tc qdisc add dev net1 root handle 1: htb; tc qdisc add dev net1 clsact; "
+        "tc filter add dev net1 ingress matchall action drop",
+        path);
   }
   SECTION("an XDP program that a process holds") { held = attach_program(path, 37); }
   SECTION("a tcx program") { held = attach_program(path, 46); }
@@ -219,8 +223,10 @@ TEST_CASE("what a Pod stacked on its VF is gone before the next Pod has it", "[e
   SECTION("a macvlan") { batch("link add link net1 name upper type macvlan\n", path); }
   SECTION("an ipvlan") { batch("link add link net1 name upper type ipvlan\n", path); }
   SECTION("a stack of two") {
-    batch("link add link net1 name middle type vlan id 5\n"
-          "link add link middle name upper type macvlan\n", path);
+    batch(
+        "link add link net1 name middle type vlan id 5\n"
+        "link add link middle name upper type macvlan\n",
+        path);
   }
   SECTION("a hundred macvlans") {
     std::string commands;
@@ -269,8 +275,7 @@ TEST_CASE("a VF on which something of the host stands is refused", "[ethernet]")
     ip("link add link " + name + " name mv9 type macvlan");
   }
   const Json before = machine_snapshot();
-  const Call add =
-      runtime.add(with_device(sriov_list(dir), vf), {.id = "c1", .netns = pod.path()});
+  const Call add = runtime.add(with_device(sriov_list(dir), vf), {.id = "c1", .netns = pod.path()});
   INFO(add.describe());
   CHECK(add.code() == 7);
   CHECK_THAT(add.msg(), Catch::Contains(is_port ? "br9" : "mv9"));
