@@ -136,8 +136,9 @@ void undo_recorded(Session& session, const Attachment& attachment, const std::st
   go_on_past([&] { delegate_del(session.paths, attachment); });
   std::optional<PodSide> side;
   if (netns) side.emplace(PodSide{*netns, *pod});
+  // Held until the record is gone: while it is there, others may hand a bond or VLAN over to it.
+  NamedLock link_lock;
   go_on_past([&] {
-    NamedLock link_lock;
     if (const Json* name = attachment.link.find("lock")) {
       link_lock = NamedLock::acquire(session.paths, name->as_string(), kLockTimeout);
     }
