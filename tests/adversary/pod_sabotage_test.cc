@@ -189,6 +189,43 @@ TEST_CASE("whatever a Pod does with its macvlan, one DEL ends it") {
   CHECK(changes_since(before) == "");
 }
 
+TEST_CASE("whatever a Pod does with its veth0, one DEL ends it") {
+  enter_sandbox();
+  World world;
+  ip("addr add 10.9.0.254/24 dev rail0");
+  const Json before = snapshot();
+  const std::string routing = "ip rule; ip route show table all; ip neigh show nud permanent";
+  const auto host_routing = [&] { return run({.argv = {"/bin/sh", "-c", routing}}).out; };
+  const std::string routing_before = host_routing();
+  world.list["plugins"].as_array()[0]["coordinator"] = Json::object({{"mode", "underlay"}});
+  world.container.ifname = "eth0";
+  world.require_added();
+  CHECK_FALSE(host_routing() == routing_before);
+  const std::string& path = world.pod.path();
+  std::optional<Nested> nested;
+  SECTION("deleted") { ip("link del veth0", path); }
+  SECTION("under another name, and another link under its own") {
+    batch(
+        "link set veth0 down\nlink set veth0 name mine\n"
+        "link add veth0 type veth peer name other\n",
+        path);
+  }
+  SECTION("a port of a bridge, with another MAC") {
+    batch(
+        "link add br0 type bridge\nlink set veth0 master br0\n"
+        "link set veth0 address 02:00:00:00:00:09\n",
+        path);
+  }
+  SECTION("in a namespace inside of its own") {
+    nested.emplace(world.pod);
+    ip("link set veth0 netns " + nested->pid(), path);
+  }
+  world.require_deleted();
+  CHECK(host_routing() == routing_before);
+  CHECK(changes_since(before) == "");
+  ip("addr del 10.9.0.254/24 dev rail0");
+}
+
 TEST_CASE("what a Pod has removed itself is not looked for among other Pods' links") {
   enter_sandbox();
   World world;
