@@ -33,15 +33,22 @@ void check_child_master(RouteSocket& host, ChildBlock& block);
 // of the default route. Throws as check_child_master().
 LinkPlan plan_child(const PlanContext& context, ChildBlock& block);
 
+// The name that a link of the attachment has on its way into the Pod, where it cannot have its own
+// yet: one that nobody else's link has. Made of the key, so that an undo knows it without a record.
+std::string temporary_link_name(const AttachmentKey& key);
+
 // Makes the link that `wanted` describes (kind, address, info_data), down, on the master, which is
-// made first where it is missing; records its index in `link`.
+// made first where it is missing; records its index in `link`. An interface of the host that has
+// the Pod's name for it is not in its way.
 LinkInfo make_child(const PlanContext& context, const Netns& pod_netns, const ChildBlock& block,
                     NewLink wanted, Json& link);
 
-// Deletes the attachment's link in the Pod's namespace (nullptr: it is gone, and the link with it).
-// Once its index is recorded that is the link's identity, whatever name or MAC it has been given
-// since. Before that (the ADD died) it is the link of the attachment's name and of that kind for
-// which `is_ours` holds.
+// Deletes the attachment's link in the Pod's namespace (nullptr: it is gone, and the link with it),
+// or in another one that the Pod has moved it to (see each_other_namespace()), where it is known by
+// master and MAC, or by an address. Once its index is recorded that is the link's identity in the
+// Pod, whatever name or MAC it has been given since. Before that (the ADD died) it is the link of
+// that kind with the temporary name, or that of the attachment's name for which `is_ours` holds.
+// Throws Error{kIncomplete} when the link keeps going elsewhere.
 void delete_child(const PodSide* pod, const Attachment& attachment, const std::string& kind,
                   const std::function<bool(const LinkInfo&)>& is_ours);
 

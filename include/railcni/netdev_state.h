@@ -22,7 +22,8 @@ struct NetdevState {
   uint32_t group = 0;
   std::optional<uint16_t> ipoib_mode;  // as LinkInfo has them; nothing on Ethernet
   std::optional<uint16_t> ipoib_umcast;
-  uint32_t flags = 0;  // IFF_UP, IFF_PROMISC, IFF_ALLMULTI, IFF_NOARP and IFF_MULTICAST count
+  uint32_t xdp_program = 0;  // its ID; 0: none
+  uint32_t flags = 0;        // IFF_UP, IFF_PROMISC, IFF_ALLMULTI, IFF_NOARP and IFF_MULTICAST count
 
   static NetdevState of(const LinkInfo& link);
   Json to_json() const;
@@ -52,10 +53,14 @@ NetlinkMessage rename_message(int index, const std::string& name);
 void set_mac_verified(RouteSocket& socket, int index, const HwAddress& mac);
 
 // Gives the link whatever it does not have of `original`, but for an IPoIB link's address, which is
-// nobody's to choose; the link may be in any state. When the name is taken meanwhile it keeps the
-// one it has, which is logged. Throws Error{kKernel} for the
-// first thing that could not be set, after having tried all of them.
+// nobody's to choose; the link may be in any state. A name that is taken meanwhile it does not get,
+// which is logged. Throws Error{kKernel} for the first thing that could not be set, after having
+// tried all of them.
 void restore_netdev(RouteSocket& host, int index, const NetdevState& original);
+
+// `names` but for those that are among `those`.
+std::vector<std::string> without(std::vector<std::string> names,
+                                 const std::vector<std::string>& those);
 
 // Removes alternative names from the link (RTM_DELLINKPROP), or adds them.
 NetlinkMessage alt_names_message(int index, const std::vector<std::string>& names, bool add);

@@ -30,6 +30,7 @@ struct LinkInfo {
   uint32_t flags = 0;                // IFF_* of <linux/if.h>
   int parent = 0;                    // IFLA_LINK: the index of the link under this one, or 0
   bool parent_elsewhere = false;     // IFLA_LINK_NETNSID is there: `parent` counts in another netns
+  int parent_netnsid = -1;           // which one: see RouteSocket::nsid_of()
   int master = 0;                    // IFLA_MASTER: the bond or bridge that this link is a port of
   std::optional<uint16_t> vlan_id;   // of a "vlan"
   std::optional<uint8_t> bond_mode;  // 0-6, of a "bond"
@@ -40,6 +41,7 @@ struct LinkInfo {
   std::optional<uint16_t> ipoib_umcast;  // 1: it takes multicast from user space, of an "ipoib"
   uint32_t tx_queue_length = 0;
   uint32_t group = 0;
+  uint32_t xdp_program = 0;  // IFLA_XDP_PROG_ID: the ID of the XDP program on the link, or 0
   std::vector<std::string> alt_names;
   // IFLA_PARENT_DEV_NAME: the device under a hardware link, a PCI address. Linux 5.14 or later.
   std::string parent_device;
@@ -62,13 +64,14 @@ struct RouteInfo {
   uint8_t scope = 0;
 };
 
-// A policy rule of the form "from PREFIX lookup TABLE".
+// A policy rule of the form "from PREFIX to PREFIX lookup TABLE".
 struct RuleInfo {
   Family family = Family::kV4;
   std::optional<IpPrefix> from;  // nothing: from all
   uint32_t table = 0;
   uint32_t priority = 0;
-  bool only_from = true;  // false: it has other selectors or another action as well
+  bool only_from = true;            // false: it has other selectors or another action as well
+  std::optional<IpPrefix> to = {};  // nothing: to all
 };
 
 // A netlink message under construction.
@@ -151,9 +154,14 @@ class NetlinkSocket {
   int try_get(NetlinkMessage message, const OnMessage& on_reply);
   // Asks for all objects. `restart` is called before each attempt: the kernel may say that
   // something changed underneath (NLM_F_DUMP_INTR), and the dump is then begun again. Throws
-  // Error{kKernel}, or Error{kTryAgainLater} when it keeps changing.
+  // Error{kKernel}, or Error{kTryAgainLater} when it keeps changing, unless torn dumps do.
   void dump(const NetlinkMessage& message, const std::function<void()>& restart,
             const OnMessage& on_message);
+
+  // For a Pod's namespace, which its processes can change without end: after some attempts, dump()
+  // takes what it was told last. Objects that came or went meanwhile may be missing in it, or stand
+  // in it still.
+  void accept_torn_dumps() { accepts_torn_dumps_ = true; }
 
  private:
   struct Free {
@@ -169,6 +177,7 @@ class NetlinkSocket {
   std::unique_ptr<nl_sock, Free> socket_;
   std::unique_ptr<char[]> buffer_;
   uint32_t sequence_ = 0;
+  bool accepts_torn_dumps_ = false;
 };
 
 // The kernel's refusal of `what`, with the errno's text and the explanation that came with it.
@@ -190,6 +199,9 @@ class RouteSocket : public NetlinkSocket {
   std::vector<RuleInfo> rules(Family family);
   // The route that a packet to `destination` would take; nothing when there is none.
   std::optional<RouteInfo> lookup(const IpAddress& destination);
+  // The number under which this namespace knows the one of the open file `netns_fd`
+  // (LinkInfo::parent_netnsid, for one); nothing when it has none for it.
+  std::optional<int> nsid_of(int netns_fd);
 
  private:
   std::optional<LinkInfo> get_link(NetlinkMessage message);
@@ -225,7 +237,7 @@ NetlinkMessage new_address_message(int index, const IpPrefix& address);
 NetlinkMessage new_route_message(const RouteInfo& route);
 // Deletes the route of just this destination, table, link, gateway and priority.
 NetlinkMessage delete_route_message(const RouteInfo& route);
-// Adds or deletes a rule; only family, from, table and priority count.
+// Adds or deletes a rule; only family, from, to, table and priority count.
 NetlinkMessage new_rule_message(const RuleInfo& rule);
 NetlinkMessage delete_rule_message(const RuleInfo& rule);
 // A veth pair, down: one end in the socket's namespace, the other in that of `peer_netns_fd`.

@@ -67,6 +67,9 @@ class NetnsCensus {
   // machine with all its threads, mounts and open files, and it is not among them. Else unknown:
   // a caller with process IDs of its own, without ptrace rights or /proc.
   Life life(const NetnsId& id, const std::string& path, const NetnsMark& mark);
+  // Opens each one that is mounted anywhere, or that some process is in, the caller's own included.
+  // What `visit` throws ends it.
+  void each(const std::function<void(const Netns&)>& visit);
 
  private:
   std::optional<Netns> look_up(const NetnsId& id);

@@ -43,6 +43,10 @@ class Sysfs {
   // dev_port of `port_like`, an interface. Empty when there is none.
   std::string own_interface(const std::string& address, const std::string& port_like = "") const;
 
+  // What is stacked on an interface, in its own namespace: the bridge or bond that it is a port of,
+  // VLANs and macvlans on it.
+  std::vector<std::string> stacked_on(const std::string& interface) const;
+
   // The RDMA devices of the namespace on a function, or on an auxiliary device such as
   // "mlx5_core.sf.4", by name.
   std::vector<std::string> rdma_devices(const std::string& device) const;

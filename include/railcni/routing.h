@@ -49,8 +49,10 @@ struct RoutingPlan {
   std::vector<NamedRoute> removed;
   std::vector<NamedNeighbour> neighbours;
   std::optional<VethPair> veth;
-  // In the host: the rule "from all lookup host_table" and routes in that table. 0: nothing there.
+  // In the host: for each of the Pod's addresses a rule "to ADDRESS lookup host_table" and a route
+  // in that table, which may be others' as well. 0: nothing there.
   uint32_t host_table = 0;
+  std::vector<RuleInfo> host_rules;
   std::vector<NamedRoute> host_routes;
   std::vector<NamedNeighbour> host_neighbours;
 
@@ -81,6 +83,8 @@ struct RoutingInput {
   bool chained = false;             // `ifname` is there, with its addresses and routes
   const NamespaceView& pod;
   RouteSocket& host;
+  // The number by which the Pod's namespace knows the host's (RouteSocket::nsid_of()).
+  std::optional<int> host_nsid;
   uint32_t mtu = 0;  // of a veth pair
 };
 
@@ -88,9 +92,16 @@ struct RoutingInput {
 // Pod cannot have: a table that is in use, a podDefaultCniNic that is not there in overlay mode.
 RoutingPlan plan_routing(const RoutingInput& input);
 
-// Makes what of the plan belongs to the host, before the Pod's part: veth pair, rule, routes. The
-// caller holds the lock host_rule_lock(). `pod_netns_fd` is the Pod's namespace.
+// Makes what of the plan belongs to the host, before the Pod's part: veth pair, routes, rules.
+// `pod_netns_fd` is the Pod's namespace.
 void apply_host_routing(RouteSocket& host, int pod_netns_fd, const RoutingPlan& plan);
+// The priority of a Pod's rules in the host: before main's, behind local's. Not that of the rule
+// that Pods of an earlier version share: the kernel takes a rule for all addresses, where one is to
+// be deleted, for one of any address.
+inline constexpr uint32_t kHostRulePriority = 999;
+// True for the plan of an earlier version, in which the Pods of a host shared one rule for all
+// traffic. undo_routing() takes that away with its last user; the caller holds this lock meanwhile.
+bool shares_host_rule(const RoutingPlan& plan);
 std::string host_rule_lock(uint32_t table);
 
 // Adds the Pod's part of the plan to `batch`. `pod` looks links up. A route of table main may be
@@ -103,7 +114,8 @@ void drop_existing(RoutingPlan& plan, const std::vector<size_t>& positions,
 // Undoes all of the plan, or any part of it that was done; `pod` is nullptr when the Pod's
 // namespace is gone. Routes by `dying_link` are passed over: that link is about to be deleted, and
 // the kernel takes them with it. What is not there (any more) is passed over. Throws Error{kKernel}
-// for the first thing that could not be undone, after trying all.
+// for the first thing that could not be undone in the host, after trying all; what the Pod refuses
+// is logged.
 void undo_routing(RouteSocket& host, RouteSocket* pod, const RoutingPlan& plan,
                   const std::string& dying_link);
 

@@ -1,14 +1,16 @@
 // The master under a macvlan or ipvlan: an interface, a bond of several, a VLAN on either. Bonds
-// and VLANs are made when missing and left standing, since other Pods share them.
+// and VLANs are made when missing; Pods share them, and the last one takes away what was made.
 #ifndef RAILCNI_UPLINK_H_
 #define RAILCNI_UPLINK_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "railcni/address.h"
+#include "railcni/json.h"
 #include "railcni/netlink.h"
 #include "railcni/object_reader.h"
 
@@ -53,14 +55,29 @@ std::string default_route_device(RouteSocket& socket);
 // Looks for the uplink. Nothing when it has to be made, or completed (a railcni that was killed
 // left a bond without its ports or a VLAN that is down), and can be; throws Error{kInvalidConfig}
 // when an interface it needs is missing, is not what the spec says (another VLAN id, not a bond, a
-// bond of another mode) or has a name that is too long.
+// bond of another mode), has a name that is too long, or is to become a port and in use by the
+// host, which would lose its addresses, routes and whatever stands on it.
 std::optional<LinkInfo> find_uplink(RouteSocket& socket, const UplinkSpec& spec);
 
 // The MTU of the uplink, or the one that it will have once it is made: the least of its ports'.
 uint32_t uplink_mtu(RouteSocket& socket, const UplinkSpec& spec);
 
-// Makes or completes the uplink, up; what it made is taken back when a later step fails.
-LinkInfo ensure_uplink(RouteSocket& socket, const UplinkSpec& spec);
+// The lock that whoever makes, uses or removes the uplink holds; empty for an interface that nobody
+// makes. `link` is the uplink, where it is there.
+std::string uplink_lock(RouteSocket& socket, const UplinkSpec& spec,
+                        const std::optional<LinkInfo>& link);
+
+// Makes or completes the uplink, up; what it made is taken back when a later step fails. Before a
+// link is made, `will_make` is given what remove_uplink() needs of all of them: a list, the link
+// that stands on the others first.
+LinkInfo ensure_uplink(RouteSocket& socket, const UplinkSpec& spec,
+                       const std::function<void(Json made)>& will_make);
+
+// Removes a link that was made, an entry of that list; the ports of a bond are up or down then as
+// they were. One that somebody uses (it has addresses, or something stands on it in any namespace
+// that can be found, or it is a port itself) is left standing, which is logged. Throws
+// Error{kKernel}.
+void remove_uplink(RouteSocket& socket, const Json& made);
 
 // The addresses of the link, of the bond or bridge that it is a port of, and of the VLANs on
 // either.

@@ -28,7 +28,7 @@ struct VfDevice {
 };
 
 // Reads all of it. Throws Error{kInvalidConfig} when there is no such device, or it is a PF, has no
-// driver or has no interface in the host.
+// driver or has no interface in the host, or another interface of the host stands on that.
 VfDevice inspect_vf(RouteSocket& host, const Sysfs& sysfs, const std::string& address);
 
 // Moves the VF's interface into the namespace, as `name` with `mtu`, in one message. Alternative

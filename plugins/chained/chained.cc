@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "railcni/error.h"
+#include "railcni/log.h"
 #include "railcni/rdma_device.h"
 
 namespace railcni {
@@ -67,9 +68,12 @@ class Chained : public Backend {
     if (!found || to_string(found->address) != attachment.link.at("mac").as_string()) return;
     const auto old = parse_hw_address(attachment.link.at("oldMac").as_string());
     if (!old) return;
-    const int error = pod->route.try_send(hw_address_message(found->index, *old));
+    // The Pod may have made it impossible (a port of a bond of its own): its interface, its affair.
+    std::string explanation;
+    const int error = pod->route.try_send(hw_address_message(found->index, *old), &explanation);
     if (error != 0 && error != ENODEV) {
-      throw_errno(Code::kKernel, "give " + found->name + " its MAC back", error);
+      log_warning(
+          kernel_refusal("give " + found->name + " its MAC back", error, explanation).msg());
     }
   }
 

@@ -5,11 +5,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 
+#include "railcni/child_link.h"
 #include "railcni/error.h"
 #include "railcni/ipoib.h"
 #include "railcni/log.h"
+#include "railcni/namespaces.h"
 #include "railcni/netdev_state.h"
 #include "railcni/object_reader.h"
 #include "railcni/pod_mac.h"
@@ -99,15 +100,6 @@ LinkInfo Ipoib::find_master(RouteSocket& host) const {
   return *master;
 }
 
-// The child's name in the host for as long as it is there: one that is nobody else's.
-std::string temporary_name(const AttachmentKey& key) {
-  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  for (const char c : key.to_string()) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
-  char name[IFNAMSIZ];
-  snprintf(name, sizeof name, "rc%013llx", static_cast<unsigned long long>(hash & 0xfffffffffffff));
-  return name;
-}
-
 LinkPlan Ipoib::plan(const PlanContext& context) {
   const LinkInfo master = find_master(context.host);
   if (requested_mac(context.config, context.request, "", "")) {
@@ -120,8 +112,8 @@ LinkPlan Ipoib::plan(const PlanContext& context) {
   plan.link = Json::object(
       {{"master", master.name},
        {"device", master.parent_device},
-       {"temporary", temporary_name({context.config.name, context.request.container_id,
-                                     context.request.ifname})},
+       {"temporary", temporary_link_name({context.config.name, context.request.container_id,
+                                          context.request.ifname})},
        {"pkey", static_cast<int64_t>(pkey | kFullMember)},
        {"mode", static_cast<int64_t>(mode_ ? *mode_ : master.ipoib_mode.value_or(0))}});
   if (mtu_ != 0) plan.link["mtu"] = mtu_;
@@ -204,7 +196,12 @@ bool exists_somewhere(const Sysfs& sysfs, const Json& record) {
 
 void Ipoib::detach(RouteSocket& host, const PodSide* pod, const Attachment& attachment) {
   if (pod != nullptr && delete_child_in(pod->route, attachment.link)) return;
-  if (delete_child_in(host, attachment.link) || pod != nullptr) return;
+  if (delete_child_in(host, attachment.link)) return;
+  if (pod != nullptr) {
+    each_other_namespace(
+        pod, [&](RouteSocket& socket) { return delete_child_in(socket, attachment.link); });
+    return;
+  }
   for (int tries = 0; tries < kHomeTries; ++tries) {
     if (!exists_somewhere(sysfs_, attachment.link)) return;
     usleep(kHomePause);

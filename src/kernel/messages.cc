@@ -207,8 +207,10 @@ NetlinkMessage rule_message(uint16_t type, uint16_t flags, const RuleInfo& rule)
   header.action = FR_ACT_TO_TBL;
   header.table = static_cast<uint8_t>(rule.table < 256 ? rule.table : 0);
   if (rule.from) header.src_len = rule.from->length;
+  if (rule.to) header.dst_len = rule.to->length;
   NetlinkMessage message(type, flags, &header, sizeof header);
   if (rule.from) message.put_address(FRA_SRC, rule.from->address);
+  if (rule.to) message.put_address(FRA_DST, rule.to->address);
   message.put_u32(FRA_TABLE, rule.table);
   message.put_u32(FRA_PRIORITY, rule.priority);
   return message;

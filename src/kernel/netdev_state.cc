@@ -58,6 +58,17 @@ class Restorer {
     }
     return error;
   }
+  // A name that another interface has by now is that one's.
+  void name(const NetlinkMessage& message, const std::string& name) {
+    std::string explanation;
+    const int error = socket_.send_while_busy(message, &explanation);
+    if (error == EEXIST) {
+      log_warning("interface " + name_ + " cannot be called " + name +
+                  " again: another one has that name by now");
+    } else if (error != 0) {
+      fail(kernel_refusal("restore the name " + name + " of " + name_, error, explanation));
+    }
+  }
   void fail(const Error& error) {
     if (!first_) first_ = error;
   }
@@ -93,6 +104,8 @@ void restore_ipoib(Restorer& restorer, const LinkInfo& now, const NetdevState& o
   }
 }
 
+}  // namespace
+
 std::vector<std::string> without(std::vector<std::string> names,
                                  const std::vector<std::string>& those) {
   std::erase_if(names, [&those](const std::string& name) {
@@ -100,8 +113,6 @@ std::vector<std::string> without(std::vector<std::string> names,
   });
   return names;
 }
-
-}  // namespace
 
 NetdevState NetdevState::of(const LinkInfo& link) {
   NetdevState state;
@@ -113,6 +124,7 @@ NetdevState NetdevState::of(const LinkInfo& link) {
   state.group = link.group;
   state.ipoib_mode = link.ipoib_mode;
   state.ipoib_umcast = link.ipoib_umcast;
+  state.xdp_program = link.xdp_program;
   state.flags = link.flags & (kFlags | IFF_UP);
   return state;
 }
@@ -126,6 +138,7 @@ Json NetdevState::to_json() const {
                             {"flags", flags}});
   if (!alt_names.empty()) json["altNames"] = Json::strings(alt_names);
   if (ipoib_mode) json["ipoibMode"] = static_cast<int64_t>(*ipoib_mode);
+  if (xdp_program != 0) json["xdpProgram"] = xdp_program;
   if (ipoib_umcast) json["ipoibUmcast"] = static_cast<int64_t>(*ipoib_umcast);
   return json;
 }
@@ -143,6 +156,9 @@ NetdevState NetdevState::from_json(const Json& json) {
   }
   if (const Json* umcast = json.find("ipoibUmcast")) {
     state.ipoib_umcast = static_cast<uint16_t>(umcast->as_uint());
+  }
+  if (const Json* program = json.find("xdpProgram")) {
+    state.xdp_program = static_cast<uint32_t>(program->as_uint());
   }
   if (const Json* names = json.find("altNames")) {
     for (const Json& name : names->as_array()) state.alt_names.push_back(name.as_string());
@@ -218,16 +234,9 @@ void restore_netdev(RouteSocket& host, int index, const NetdevState& original) {
   if (const auto extra = without(now->alt_names, original.alt_names); !extra.empty()) {
     restorer.send(alt_names_message(index, extra, false), "remove the alternative names");
   }
-  if (rename) {
-    if (host.find_link(original.name)) {
-      log_warning("interface " + now->name + " cannot be called " + original.name +
-                  " again: another one has that name by now");
-    } else {
-      restorer.send(rename_message(index, original.name), "restore the name " + original.name);
-    }
-  }
-  if (const auto lost = without(original.alt_names, now->alt_names); !lost.empty()) {
-    restorer.send(alt_names_message(index, lost, true), "restore the alternative names");
+  if (rename) restorer.name(rename_message(index, original.name), original.name);
+  for (const std::string& name : without(original.alt_names, now->alt_names)) {
+    restorer.name(alt_names_message(index, {name}, true), name);
   }
   // Before the MTU: igbvf resets for a new one, and takes the MAC of that moment for its permanent
   // one.

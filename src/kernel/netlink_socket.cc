@@ -20,8 +20,10 @@ namespace {
 // 64 KiB (nla_len is 16 bits wide).
 constexpr size_t kReceiveBuffer = 128 << 10;
 
-// How often a dump is begun again because something changed underneath (NLM_F_DUMP_INTR).
-constexpr int kDumpTries = 5;
+// How often a dump is begun again because something changed underneath (NLM_F_DUMP_INTR): in the
+// host, where that ends, and in a namespace whose owner may not want it to.
+constexpr int kDumpTries = 50;
+constexpr int kTornDumpTries = 5;
 
 // The acknowledgements of all that is sent at once wait together in the socket's buffer, which by
 // the kernel's default holds some 270 of them; the others are lost.
@@ -163,6 +165,7 @@ void NetlinkSocket::dump(const NetlinkMessage& message, const std::function<void
     if (outcomes[0].error != EINTR) {
       throw kernel_refusal("netlink dump", outcomes[0].error, outcomes[0].explanation);
     }
+    if (accepts_torn_dumps_ && tries == kTornDumpTries) return;
     if (tries == kDumpTries) {
       throw Error(Code::kTryAgainLater, "the kernel's tables keep changing while they are read");
     }

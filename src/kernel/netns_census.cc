@@ -4,8 +4,6 @@
 #include <linux/magic.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
-#include <netlink/attr.h>
-#include <netlink/msg.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -29,26 +27,13 @@ constexpr ino_t kInitialUserNamespace = 0xEFFFFFFD;
 
 // ---- numbers ----
 
-// RTM_GETNSID for the namespace behind a descriptor (NETNSA_FD) or with a number (NETNSA_NSID,
-// Linux 5.0). The number is NETNSA_NSID_NOT_ASSIGNED when the namespace has none, or there is none:
-// then `error` is ENOENT.
-struct Number {
-  int error = 0;
-  int32_t number = NETNSA_NSID_NOT_ASSIGNED;
-};
-
-Number get_number(RouteSocket& host, int attribute, int32_t value) {
+// Whether a namespace has that number: RTM_GETNSID with NETNSA_NSID (Linux 5.0), which is ENOENT
+// when none has it.
+bool is_nobodys(RouteSocket& host, int32_t number) {
   const rtgenmsg header{};
   NetlinkMessage message(RTM_GETNSID, 0, &header, sizeof header);
-  message.put_u32(attribute, static_cast<uint32_t>(value));
-  Number result;
-  result.error = host.try_get(std::move(message), [&result](const nlmsghdr* reply) {
-    const nlattr* found = nlmsg_find_attr(const_cast<nlmsghdr*>(reply), sizeof header, NETNSA_NSID);
-    if (found != nullptr && nla_len(found) >= static_cast<int>(sizeof result.number)) {
-      result.number = nla_get_s32(found);
-    }
-  });
-  return result;
+  message.put_u32(NETNSA_NSID, static_cast<uint32_t>(number));
+  return host.try_get(std::move(message), [](const nlmsghdr*) {}) == ENOENT;
 }
 
 int give_number(RouteSocket& host, int netns_fd, int32_t number) {
@@ -147,12 +132,12 @@ bool sees_every_process() {
 NetnsMark mark_netns(RouteSocket& host, const Netns& home, const Netns& pod) {
   NetnsMark mark{identity_of(home.id()), -1};
   // Most Pods have one: the kernel gives it to the peer of a veth, for one.
-  mark.number = get_number(host, NETNSA_FD, pod.fd()).number;
+  mark.number = host.nsid_of(pod.fd()).value_or(-1);
   if (mark.number >= 0) return mark;
   const auto ours = static_cast<int32_t>((identity_of(pod.id()) & 0x3fffffff) | 0x40000000);
   const bool given = give_number(host, pod.fd(), ours) == 0;
   // Else somebody may have been faster.
-  mark.number = given ? ours : get_number(host, NETNSA_FD, pod.fd()).number;
+  mark.number = given ? ours : host.nsid_of(pod.fd()).value_or(-1);
   return mark;
 }
 
@@ -169,7 +154,7 @@ Life NetnsCensus::life(const NetnsId& id, const std::string& path, const NetnsMa
   if (there && there->id() == id) return Life::kAlive;
   RouteSocket& socket = host();
   const bool counts = mark.number >= 0 && mark.host == identity_of(home_->id());
-  if (counts && get_number(socket, NETNSA_NSID, mark.number).error == ENOENT) return Life::kDead;
+  if (counts && is_nobodys(socket, mark.number)) return Life::kDead;
   collect();
   if (look_up(id)) return Life::kAlive;
   collect_everywhere();
@@ -186,7 +171,7 @@ bool NetnsCensus::wait_for_end(int32_t number) {
   const auto now = std::chrono::steady_clock::now;
   if (!patient_until_) patient_until_ = now() + kPatience;
   for (;;) {
-    if (get_number(host(), NETNSA_NSID, number).error == ENOENT) return true;
+    if (is_nobodys(host(), number)) return true;
     if (now() >= *patient_until_) return false;
     usleep(kPause);
   }
@@ -196,7 +181,7 @@ bool NetnsCensus::wait_for_end(int32_t number) {
 bool NetnsCensus::is_anothers(int32_t number) {
   for (const auto& [inode, path] : paths_) {
     const auto netns = Netns::open_if_exists(path);
-    if (netns && get_number(host(), NETNSA_FD, netns->fd()).number == number) return true;
+    if (netns && host().nsid_of(netns->fd()) == number) return true;
   }
   return false;
 }
@@ -206,6 +191,13 @@ std::optional<Netns> NetnsCensus::find(const NetnsId& id, const std::string& pat
   if (netns && netns->id() == id) return netns;
   collect();
   return look_up(id);
+}
+
+void NetnsCensus::each(const std::function<void(const Netns&)>& visit) {
+  collect();
+  for (const auto& [inode, path] : paths_) {
+    if (const auto netns = Netns::open_if_exists(path)) visit(*netns);
+  }
 }
 
 std::optional<Netns> NetnsCensus::look_up(const NetnsId& id) {

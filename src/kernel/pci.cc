@@ -130,6 +130,15 @@ std::string Sysfs::own_interface(const std::string& address, const std::string& 
   return own.empty() ? "" : own.front();
 }
 
+std::vector<std::string> Sysfs::stacked_on(const std::string& interface) const {
+  constexpr std::string_view kPrefix = "upper_";  // Documentation/ABI/testing/sysfs-class-net
+  std::vector<std::string> names;
+  for (const std::string& entry : list_folder(root_ + "/class/net/" + interface)) {
+    if (entry.starts_with(kPrefix)) names.push_back(entry.substr(kPrefix.size()));
+  }
+  return names;
+}
+
 std::vector<std::string> Sysfs::rdma_devices(const std::string& device) const {
   for (const char* bus : {"pci", "auxiliary"}) {
     auto names = list_folder(root_ + "/bus/" + bus + "/devices/" + device + "/infiniband");

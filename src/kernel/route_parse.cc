@@ -3,6 +3,7 @@
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
@@ -87,6 +88,12 @@ LinkInfo parse_link(const nlmsghdr* header) {
         break;
       case IFLA_LINK_NETNSID:
         link.parent_elsewhere = true;
+        link.parent_netnsid = number<int>(attribute);
+        break;
+      case IFLA_XDP:
+        each_nested(attribute, [&link](int part, const nlattr* value) {
+          if (part == IFLA_XDP_PROG_ID) link.xdp_program = number<uint32_t>(value);
+        });
         break;
       case IFLA_MASTER:
         link.master = number<int>(attribute);
@@ -192,6 +199,14 @@ std::optional<RouteInfo> parse_route_lookup(const nlmsghdr* header) {
   return route;
 }
 
+int parse_nsid(const nlmsghdr* header) {
+  int id = NETNSA_NSID_NOT_ASSIGNED;
+  each_attribute(header, NLMSG_ALIGN(sizeof(rtgenmsg)), [&id](int type, const nlattr* attribute) {
+    if (type == NETNSA_NSID) id = number<int>(attribute);
+  });
+  return id;
+}
+
 std::optional<RuleInfo> parse_rule(const nlmsghdr* header) {
   if (header->nlmsg_type != RTM_NEWRULE ||
       static_cast<size_t>(nlmsg_datalen(header)) < sizeof(fib_rule_hdr)) {
@@ -199,7 +214,9 @@ std::optional<RuleInfo> parse_rule(const nlmsghdr* header) {
   }
   const auto* info = static_cast<const fib_rule_hdr*>(nlmsg_data(header));
   const auto family = family_of(info->family);
-  if (!family || !fits(*family, info->src_len)) return std::nullopt;
+  if (!family || !fits(*family, info->src_len) || !fits(*family, info->dst_len)) {
+    return std::nullopt;
+  }
   RuleInfo rule;
   rule.family = *family;
   rule.table = info->table;
@@ -210,6 +227,11 @@ std::optional<RuleInfo> parse_rule(const nlmsghdr* header) {
       case FRA_SRC:
         if (const auto source = address(*family, attribute)) {
           rule.from = IpPrefix{*source, info->src_len};
+        }
+        break;
+      case FRA_DST:
+        if (const auto destination = address(*family, attribute)) {
+          rule.to = IpPrefix{*destination, info->dst_len};
         }
         break;
       case FRA_TABLE:

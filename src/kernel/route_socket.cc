@@ -1,4 +1,5 @@
 #include <linux/fib_rules.h>
+#include <linux/net_namespace.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -96,6 +97,18 @@ std::optional<RouteInfo> RouteSocket::lookup(const IpAddress& destination) {
   const int error = try_get(std::move(message),
                             [&route](const nlmsghdr* reply) { route = parse_route_lookup(reply); });
   return error == 0 ? route : std::nullopt;
+}
+
+std::optional<int> RouteSocket::nsid_of(int netns_fd) {
+  const rtgenmsg header{};
+  NetlinkMessage message(RTM_GETNSID, 0, &header, sizeof header);
+  message.put_u32(NETNSA_FD, static_cast<uint32_t>(netns_fd));
+  int id = NETNSA_NSID_NOT_ASSIGNED;
+  const int error = try_get(std::move(message), [&id](const nlmsghdr* reply) {
+    if (reply->nlmsg_type == RTM_NEWNSID) id = parse_nsid(reply);
+  });
+  if (error != 0 || id == NETNSA_NSID_NOT_ASSIGNED) return std::nullopt;
+  return id;
 }
 
 }  // namespace railcni

@@ -23,11 +23,39 @@ void check_name(const std::string& name) {
   throw Error(Code::kInvalidConfig, "master " + name + ": no such interface on this node");
 }
 
+// A port loses its addresses and routes, and what stands on it its link: not to a configuration
+// that the host's administrator may know nothing of.
+void require_unused(RouteSocket& socket, const std::string& bond, const LinkInfo& port) {
+  const auto fail = [&](const std::string& why) {
+    throw Error(Code::kInvalidConfig,
+                "bond " + bond + ": " + port.name + " is in use by the host: " + why +
+                    ". Name interfaces that the host does not use, or make the bond on the host");
+  };
+  for (const AddressInfo& info : socket.addresses()) {
+    const bool is_kernels =
+        info.address.family() == Family::kV6 && info.address.address.is_link_local();
+    if (info.link == port.index && !is_kernels) fail("it has address " + info.address.to_string());
+  }
+  for (const Family family : {Family::kV4, Family::kV6}) {
+    for (const RouteInfo& route : socket.routes(family)) {
+      if (route.link == port.index && route.protocol != RTPROT_KERNEL) {
+        fail("it has a route to " + route.destination.to_string());
+      }
+    }
+  }
+  for (const LinkInfo& link : socket.links()) {
+    if (link.parent == port.index && link.index != port.index && !link.parent_elsewhere) {
+      fail(link.name + " stands on it");
+    }
+  }
+}
+
 // The interface that Pods' links or the VLAN hang on.
 struct Base {
   std::optional<LinkInfo> link;  // nothing: a bond yet to be made
   bool complete = false;
   struct Port {
+    std::string name;
     int index;
     bool up;
   };
@@ -55,8 +83,9 @@ Base find_base(RouteSocket& socket, const UplinkSpec& spec) {
     const auto link = socket.find_link(port);
     if (!link) missing(port);
     if (link->master == 0) {
+      require_unused(socket, spec.base(), *link);
       base.complete = false;
-      base.outside.push_back({link->index, (link->flags & IFF_UP) != 0});
+      base.outside.push_back({port, link->index, (link->flags & IFF_UP) != 0});
     } else if (link->master != bond) {
       throw Error(Code::kInvalidConfig,
                   "bond " + spec.base() + ": " + port + " is already a port of another interface");
@@ -209,9 +238,43 @@ uint32_t uplink_mtu(RouteSocket& socket, const UplinkSpec& spec) {
   return mtu;
 }
 
-LinkInfo ensure_uplink(RouteSocket& socket, const UplinkSpec& spec) {
+std::string uplink_lock(RouteSocket& socket, const UplinkSpec& spec,
+                        const std::optional<LinkInfo>& link) {
+  // Where a configuration names a bond or VLAN that another one has made.
+  const bool is_vlan = spec.vlan_id == 0 && link && link->kind == "vlan" && !link->parent_elsewhere;
+  const auto below = is_vlan ? socket.find_link(link->parent) : std::nullopt;
+  if (below) return "uplink/" + below->name;
+  const bool is_bond = link && link->kind == "bond";
+  return spec.vlan_id != 0 || spec.bond || is_bond ? "uplink/" + spec.base() : "";
+}
+
+namespace {
+
+// What is about to be made of the uplink, the VLAN before the bond that it stands on.
+Json to_be_made(RouteSocket& socket, const UplinkSpec& spec, const Base& base) {
+  Json made = Json::array();
+  if (spec.vlan_id != 0 && !socket.find_link(spec.name())) {
+    made.push_back(Json::object({{"name", spec.name()}, {"kind", "vlan"}}));
+  }
+  if (spec.bond && !base.link) {
+    Json bond = Json::object({{"name", spec.base()}, {"kind", "bond"}});
+    for (const Base::Port& port : base.outside) {
+      bond["ports"].push_back(Json::object({{"name", port.name}, {"up", port.up}}));
+    }
+    made.push_back(std::move(bond));
+  }
+  return made;
+}
+
+}  // namespace
+
+LinkInfo ensure_uplink(RouteSocket& socket, const UplinkSpec& spec,
+                       const std::function<void(Json made)>& will_make) {
   if (const auto link = find_uplink(socket, spec)) return *link;
   const Base base = find_base(socket, spec);
+  if (Json made = to_be_made(socket, spec, base); !made.as_array().empty()) {
+    will_make(std::move(made));
+  }
   LinkInfo link = spec.bond && !base.complete ? ensure_bond(socket, spec, base) : *base.link;
   if (spec.vlan_id == 0) return link;
   std::optional<LinkInfo> vlan;

@@ -80,6 +80,10 @@ VfDevice inspect_vf(RouteSocket& host, const Sysfs& sysfs, const std::string& ad
           "the kernel does not say which interface is on which device (IFLA_PARENT_DEV_NAME); it "
           "must be Linux 5.14 or later");
     }
+    if (const auto stacked = sysfs.stacked_on(name); !stacked.empty()) {
+      fail("interface " + stacked.front() + " of the host stands on its " + name +
+           ", and would take part in the Pod's traffic: remove it first");
+    }
   }
   vf.physical = physical_link(host, sysfs, function->physical, name);
   if (vf.physical) vf.state = read_vf(host, vf.physical->index, function->vf_number);

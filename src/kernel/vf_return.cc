@@ -1,30 +1,15 @@
 // A VF's way back from a Pod.
-#include <unistd.h>
-
-#include <cerrno>
-
 #include "railcni/error.h"
 #include "railcni/log.h"
 #include "railcni/netns.h"
 #include "railcni/rdma_device.h"
 #include "railcni/vf_device.h"
-#include "railcni/way_home.h"
+#include "src/kernel/link_programs.h"
+#include "src/kernel/vf_fetch.h"
 #include "src/kernel/vf_links.h"
 
 namespace railcni {
 namespace {
-
-// The children of an IPoIB interface, all of them the Pod's: the host had none (the plan made sure
-// of that), and they come along when a namespace dies.
-void delete_ipoib_children(RouteSocket& socket, const LinkInfo& link) {
-  if (!is_ipoib(link.address)) return;
-  for (const LinkInfo& child : socket.links()) {
-    if (child.kind != "ipoib" || child.parent != link.index || child.index == link.index) continue;
-    if (child.parent_elsewhere) continue;
-    const int error = socket.try_send(delete_link_message(child.index));
-    if (error != 0 && error != ENODEV) throw_errno(Code::kKernel, "delete " + child.name, error);
-  }
-}
 
 // Where the VF is administered now; nothing when the record has no PF, or it is gone.
 std::optional<VfHandle> find_handle(RouteSocket& host, const Sysfs& sysfs, const Json& record) {
@@ -39,50 +24,6 @@ std::optional<VfHandle> find_handle(RouteSocket& host, const Sysfs& sysfs, const
     return std::nullopt;
   }
   return VfHandle{physical->index, physical->name, static_cast<int>(record.at("number").as_int())};
-}
-
-// Moves the interface out of the Pod's namespace; a half-done move is what restore_netdev() is for.
-void bring_home(RouteSocket& pod, const LinkInfo& link, const NetdevState& original) {
-  delete_ipoib_children(pod, link);
-  const Netns host = Netns::current();
-  std::string explanation;
-  int error =
-      pod.try_send(move_link_message(link.index, host.fd(), original.name, 0), &explanation);
-  if (error == EEXIST) {
-    // Its old name is somebody else's by now; the kernel makes one up.
-    error = pod.try_send(move_link_message(link.index, host.fd(), "dev%d", 0), &explanation);
-  }
-  if (error != 0 && error != ENODEV) {
-    throw kernel_refusal("move " + link.name + " back to the host", error, explanation);
-  }
-}
-
-// The VF's interface, in the Pod or in the host.
-std::optional<LinkInfo> find_interface(RouteSocket& host, RouteSocket* pod, const Sysfs& sysfs,
-                                       const std::string& device) {
-  if (pod != nullptr) {
-    if (auto link = find_device_link(*pod, device)) return link;
-  }
-  return host_link(host, sysfs, device);
-}
-
-// The VF's interface, once it is in the host.
-LinkInfo fetch_interface(RouteSocket& host, RouteSocket* pod, const Sysfs& sysfs,
-                         const std::string& device, const NetdevState& original) {
-  if (pod != nullptr) {
-    if (const auto link = find_device_link(*pod, device)) bring_home(*pod, *link, original);
-  }
-  std::optional<LinkInfo> link = host_link(host, sysfs, device);
-  for (int tries = 0; !link && pod == nullptr && tries < kHomeTries; ++tries) {
-    usleep(kHomePause);
-    link = host_link(host, sysfs, device);
-  }
-  if (!link) {
-    throw Error(Code::kIncomplete, "the interface of VF " + device +
-                                       " is neither in the container nor in the host: something "
-                                       "still holds the network namespace that it is in");
-  }
-  return *link;
 }
 
 // One VF's way back.
@@ -106,6 +47,9 @@ class Return {
   void return_rdma_device(const Netns* pod);
   void restore_physical_side();
   void restore_interface();
+  LinkInfo fetch_interface();
+  LinkInfo bind_anew(const std::string& why);
+  void free_of_the_pod(LinkInfo& link);
   void restore_guid(LinkInfo& link);
 
   RouteSocket& host_;
@@ -114,6 +58,8 @@ class Return {
   const Json& record_;
   const std::string device_;
   const PciFunction function_;
+  // Of the interface in the Pod, once it was there.
+  std::optional<int> index_;
   std::optional<NetdevState> original_;
   std::optional<VfHandle> handle_;
   VfState state_;
@@ -132,6 +78,10 @@ void Return::collect(const Step& step) {
 }
 
 void Return::find_original() {
+  // With a child for a pkey, "index" is the child's.
+  for (const char* key : {"index", "parentIndex"}) {
+    if (const Json* index = record_.find(key)) index_ = static_cast<int>(index->as_int());
+  }
   if (const Json* netdev = record_.find("netdev")) {
     if (function_.driver == record_.at("driver").as_string()) {
       original_ = NetdevState::from_json(*netdev);
@@ -161,17 +111,43 @@ void Return::return_rdma_device(const Netns* pod) {
 void Return::restore_physical_side() {
   VfState meanwhile = state_;
   if (original_ && state_.mac) {
-    const auto link =
-        find_interface(host_, pod_ != nullptr ? &pod_->route : nullptr, sysfs_, device_);
+    const auto link = find_vf_link(host_, pod_, sysfs_, device_, index_);
     meanwhile.mac.reset();
     if (!link || link->address != original_->mac) meanwhile.mac = original_->mac;
   }
   restore_vf(host_, *handle_, meanwhile);
 }
 
+// The last way out: the interface that comes then is a new one, in the host, and whatever held the
+// old one or stood on it, in any namespace, is rid of it.
+LinkInfo Return::bind_anew(const std::string& why) {
+  log_warning("VF " + device_ + ": its driver is bound anew, since " + why);
+  VfDevice vf;
+  vf.function = function_;
+  rebind_vf(host_, sysfs_, vf);
+  return_rdma_device(nullptr);  // it has its name again
+  return *vf.link;
+}
+
+LinkInfo Return::fetch_interface() {
+  if (const auto link = fetch_vf_link(host_, pod_, sysfs_, device_, index_, *original_)) {
+    return *link;
+  }
+  return bind_anew("its interface is neither in the container nor in the host");
+}
+
+// What the Pod has put on the interface goes with the Pod, and takes no part in the next one's
+// traffic.
+void Return::free_of_the_pod(LinkInfo& link) {
+  if (!remove_stacked(host_, pod_, link)) {
+    link = bind_anew("interfaces that the container made on it cannot be removed one by one");
+  } else if (!remove_programs(host_, link, original_->xdp_program)) {
+    link = bind_anew("BPF programs that the container attached to it stay");
+  }
+}
+
 void Return::restore_guid(LinkInfo& link) {
   if (!is_ipoib(link.address)) return;
-  delete_ipoib_children(host_, link);
   if (!handle_ || port_guid(link.address) == port_guid(original_->mac)) return;
   VfDevice vf;
   vf.function = function_;
@@ -181,8 +157,8 @@ void Return::restore_guid(LinkInfo& link) {
 }
 
 void Return::restore_interface() {
-  LinkInfo link =
-      fetch_interface(host_, pod_ != nullptr ? &pod_->route : nullptr, sysfs_, device_, *original_);
+  LinkInfo link = fetch_interface();
+  collect([&] { free_of_the_pod(link); });
   // In the Pod, a reset of the driver may have told the PF another MAC in between.
   if (handle_) collect([this] { restore_physical_side(); });
   collect([&] { restore_guid(link); });

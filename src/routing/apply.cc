@@ -13,8 +13,8 @@
 namespace railcni {
 namespace {
 
-// The preference of Spiderpool's host rule; before main's, behind local's.
-constexpr uint32_t kHostRulePriority = 1000;
+// Of the rule that Pods of an earlier version share; Spiderpool's.
+constexpr uint32_t kSharedRulePriority = 1000;
 
 std::string describe(const NamedRoute& named) {
   std::string text = named.route.destination.to_string();
@@ -25,12 +25,9 @@ std::string describe(const NamedRoute& named) {
 }
 
 std::string describe(const RuleInfo& rule) {
-  return "from " + (rule.from ? rule.from->to_string() : "all") + " lookup " +
-         std::to_string(rule.table) + " priority " + std::to_string(rule.priority);
-}
-
-RuleInfo host_rule(Family family, uint32_t table) {
-  return {family, std::nullopt, table, kHostRulePriority, true};
+  return "from " + (rule.from ? rule.from->to_string() : "all") +
+         (rule.to ? " to " + rule.to->to_string() : "") + " lookup " + std::to_string(rule.table) +
+         " priority " + std::to_string(rule.priority);
 }
 
 // Links of one namespace by name, each looked up once.
@@ -98,8 +95,9 @@ class Undoer {
   std::string first_;
 };
 
-void undo_in_pod(RouteSocket& pod, const RoutingPlan& plan, const std::string& dying_link,
-                 std::string& first_error) {
+// What the Pod makes impossible in its own namespace (a gateway that it has made unreachable) is
+// logged: that must not keep the rest.
+void undo_in_pod(RouteSocket& pod, const RoutingPlan& plan, const std::string& dying_link) {
   Undoer undoer(pod);
   for (const RuleInfo& rule : plan.rules) {
     undoer.step(delete_rule_message(rule), "delete rule " + describe(rule));
@@ -116,17 +114,26 @@ void undo_in_pod(RouteSocket& pod, const RoutingPlan& plan, const std::string& d
     if (index == 0) continue;
     undoer.step(new_route_message(on_link(named, index)), "put back route " + describe(named));
   }
-  if (first_error.empty()) first_error = undoer.first_error();
 }
 
-bool table_is_empty(RouteSocket& host, Family family, uint32_t table) {
+// Whether a route of the table has no rule of its own: a Pod of an earlier version needs the rule
+// that they share.
+bool needs_shared_rule(RouteSocket& host, Family family, uint32_t table) {
+  const std::vector<RuleInfo> rules = host.rules(family);
   const std::vector<RouteInfo> routes = host.routes(family);
-  return std::none_of(routes.begin(), routes.end(),
-                      [table](const RouteInfo& route) { return route.table == table; });
+  return std::any_of(routes.begin(), routes.end(), [&](const RouteInfo& route) {
+    return route.table == table &&
+           std::none_of(rules.begin(), rules.end(), [&route](const RuleInfo& rule) {
+             return rule.table == route.table && rule.to == route.destination;
+           });
+  });
 }
 
 void undo_in_host(RouteSocket& host, const RoutingPlan& plan, std::string& first_error) {
   Undoer undoer(host);
+  for (const RuleInfo& rule : plan.host_rules) {
+    undoer.step(delete_rule_message(rule), "delete the host's rule " + describe(rule));
+  }
   for (const NamedNeighbour& neighbour : plan.host_neighbours) {
     const int index = undoer.links().find(neighbour.link);
     if (index == 0) continue;
@@ -143,15 +150,19 @@ void undo_in_host(RouteSocket& host, const RoutingPlan& plan, std::string& first
       undoer.step(delete_link_message(index), "delete " + plan.veth->host_name);
     }
   }
-  // The rule is all Pods' of this host: the last one takes it away.
   for (const Family family : {Family::kV4, Family::kV6}) {
-    if (plan.host_table == 0 || !table_is_empty(host, family, plan.host_table)) continue;
-    undoer.step(delete_rule_message(host_rule(family, plan.host_table)), "delete the host's rule");
+    if (!shares_host_rule(plan) || needs_shared_rule(host, family, plan.host_table)) continue;
+    const RuleInfo shared{family, {}, plan.host_table, kSharedRulePriority, true};
+    undoer.step(delete_rule_message(shared), "delete the host's rule " + describe(shared));
   }
   if (first_error.empty()) first_error = undoer.first_error();
 }
 
 }  // namespace
+
+bool shares_host_rule(const RoutingPlan& plan) {
+  return plan.host_table != 0 && plan.host_rules.empty();
+}
 
 std::string host_rule_lock(uint32_t table) { return "host-rule/" + std::to_string(table); }
 
@@ -168,9 +179,7 @@ void apply_host_routing(RouteSocket& host, int pod_netns_fd, const RoutingPlan& 
   if (plan.host_table == 0) return;
   Links links(host);
   NetlinkBatch batch;
-  std::map<Family, bool> families;
   for (const NamedRoute& named : plan.host_routes) {
-    families[named.route.destination.family()] = true;
     batch.add(new_route_message(on_link(named, links.at(named.link))),
               "add the host's route " + describe(named));
   }
@@ -179,17 +188,10 @@ void apply_host_routing(RouteSocket& host, int pod_netns_fd, const RoutingPlan& 
         permanent_neighbour_message(links.at(neighbour.link), neighbour.address, neighbour.mac),
         "add the host's neighbour " + neighbour.address.to_string());
   }
-  host.send(batch);
-  for (const auto& [family, used] : families) {
-    const RuleInfo rule = host_rule(family, plan.host_table);
-    std::string explanation;
-    const int error = host.try_send(new_rule_message(rule), &explanation);
-    if (error != 0 && error != EEXIST) {
-      throw Error(Code::kKernel, "add the host's rule " + describe(rule) + ": " +
-                                     errno_text(error) +
-                                     (explanation.empty() ? "" : " (" + explanation + ")"));
-    }
+  for (const RuleInfo& rule : plan.host_rules) {
+    batch.add(new_rule_message(rule), "add the host's rule " + describe(rule));
   }
+  host.send(batch);
 }
 
 std::vector<size_t> add_pod_routing(RouteSocket& pod, const RoutingPlan& plan,
@@ -237,7 +239,7 @@ void drop_existing(RoutingPlan& plan, const std::vector<size_t>& positions,
 void undo_routing(RouteSocket& host, RouteSocket* pod, const RoutingPlan& plan,
                   const std::string& dying_link) {
   std::string first_error;
-  if (pod != nullptr) undo_in_pod(*pod, plan, dying_link, first_error);
+  if (pod != nullptr) undo_in_pod(*pod, plan, dying_link);
   undo_in_host(host, plan, first_error);
   if (!first_error.empty()) throw Error(Code::kKernel, first_error);
 }

@@ -61,9 +61,15 @@ class HostSide {
   HwAddress pod_mac_;      // for neighbour entries; empty: none are needed
 };
 
-// The host's end of an interface of the Pod, if it is one of a pair.
+// The host's end of an interface of the Pod, if it is one of a pair, and the other end is in the
+// host: it may be in a third namespace, where its index means another interface.
 void HostSide::find_peer(const LinkInfo& pod_link) {
   if (pod_link.kind != "veth" || !pod_link.parent_elsewhere) return;
+  if (in_.host_nsid != pod_link.parent_netnsid) {
+    log_warning("the other end of the Pod's " + pod_link.name +
+                " is not in the host: the host gets no route to the Pod's addresses");
+    return;
+  }
   auto peer = in_.host.find_link(pod_link.parent);
   // The port of a bridge takes no part in the host's routing; the bridge does.
   if (peer && peer->master != 0) peer = in_.host.find_link(peer->master);
@@ -213,6 +219,9 @@ void HostSide::plan(Family family) {
     route.destination = IpPrefix::of(address);
     route.table = plan_.host_table;
     plan_.host_routes.push_back({route, host_link_});
+    // Only what goes to this address: whatever else the table has is not for the host's traffic.
+    plan_.host_rules.push_back(
+        {family, {}, plan_.host_table, kHostRulePriority, true, route.destination});
     if (!pod_mac_.empty()) plan_.host_neighbours.push_back({address, pod_mac_, host_link_});
   }
 }

@@ -40,15 +40,21 @@ NamedRoute parse_route(const Json& json) {
 }
 
 Json rule_json(const RuleInfo& rule) {
-  return Json::object({{"from", rule.from.value_or(IpPrefix{{rule.family, 0}, 0}).to_string()},
-                       {"table", rule.table},
-                       {"priority", rule.priority}});
+  Json json = Json::object({{"from", rule.from.value_or(IpPrefix{{rule.family, 0}, 0}).to_string()},
+                            {"table", rule.table},
+                            {"priority", rule.priority}});
+  if (rule.to) json["to"] = rule.to->to_string();
+  return json;
 }
 
 RuleInfo parse_rule(const Json& json) {
   RuleInfo rule;
   rule.from = IpPrefix::parse_or_throw(json.at("from").as_string(), "from");
   rule.family = rule.from->family();
+  if (rule.from->length == 0) rule.from.reset();  // from all
+  if (const Json* to = json.find("to")) {
+    rule.to = IpPrefix::parse_or_throw(to->as_string(), "to");
+  }
   rule.table = number(json, "table");
   rule.priority = number(json, "priority");
   return rule;
@@ -100,6 +106,7 @@ Json RoutingPlan::to_json() const {
     if (veth->link_address) json["veth"]["address"] = veth->link_address->to_string();
   }
   if (host_table != 0) json["hostTable"] = host_table;
+  put_list(json, "hostRules", host_rules, rule_json);
   put_list(json, "hostRoutes", host_routes, route_json);
   put_list(json, "hostNeighbours", host_neighbours, neighbour_json);
   return json;
@@ -120,6 +127,7 @@ RoutingPlan RoutingPlan::from_json(const Json& json) {
                            address(*pair, "address"),   number(*pair, "mtu")};
     }
     plan.host_table = number(json, "hostTable");
+    get_list(json, "hostRules", plan.host_rules, parse_rule);
     get_list(json, "hostRoutes", plan.host_routes, parse_route);
     get_list(json, "hostNeighbours", plan.host_neighbours, parse_neighbour);
   } catch (const std::exception& error) {

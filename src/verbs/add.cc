@@ -11,6 +11,7 @@
 #include "railcni/log.h"
 #include "src/verbs/delegated_ipam.h"
 #include "src/verbs/device_claims.h"
+#include "src/verbs/shared_uplink.h"
 
 namespace railcni {
 
@@ -68,6 +69,7 @@ void Add::open_pod() {
                                          "\" is the network namespace of the caller itself");
   }
   pod_netns_->run_from(home_, [this] { pod_.emplace(); });
+  pod_->accept_torn_dumps();
 }
 
 // The result of an earlier ADD of the same attachment that still stands; what does not stand is
@@ -105,6 +107,7 @@ Result Add::run() {
     const std::vector<std::string> devices = backend_->devices();
     const std::vector<NamedLock> device_locks = lock_devices(devices);
     free_devices(session_, devices, key);
+    give_names_back();
     plan();
     claim_on_node(session_.paths, devices, key);
     try {
@@ -118,7 +121,7 @@ Result Add::run() {
     Result result = execute();
     attachment_.settled = true;
     attachment_.result = result.to_json(supported_versions().back());
-    session_.state->write([this](Txn& txn) { put_attachment(txn, attachment_); });
+    save();
     return result;
   } catch (const std::exception&) {
     const ShortWaits nobody_waits_twice;
@@ -131,6 +134,17 @@ Result Add::run() {
   }
 }
 
+// The kernel brings a VF home from a namespace that died under the name that it had there. Where
+// that is the name of this ADD's interface, the VF's attachment is undone, and it has its own
+// again.
+void Add::give_names_back() {
+  const auto link = session_.host.find_link(request_.ifname);
+  if (!link || link->parent_device.empty()) return;
+  std::optional<AttachmentKey> owner;
+  session_.state->read([&](const Txn& txn) { owner = device_owner(txn, link->parent_device); });
+  if (owner) reclaim(session_, false);
+}
+
 void Add::plan() {
   if (!chained_ && pod_->find_link(request_.ifname)) {
     throw Error(Code::kInvalidConfig, "interface " + request_.ifname +
@@ -141,6 +155,7 @@ void Add::plan() {
   pool_request_.master_addresses = plan_.master_addresses;
   pod_view_ = view_namespace(*pod_);
   mark_ = mark_netns(session_.host, home_, *pod_netns_);
+  if (config_.coordinator.present) host_nsid_ = pod_->nsid_of(home_.fd());
 }
 
 void Add::record() {
@@ -202,7 +217,7 @@ void Add::plan_around(Attachment& attachment) {
     return;
   }
   routing_ = plan_routing({config_.coordinator, request_.ifname, request_.container_id, ips_,
-                           routes_, chained_, pod_view_, session_.host,
+                           routes_, chained_, pod_view_, session_.host, host_nsid_,
                            plan_.link.find("mtu") != nullptr
                                ? static_cast<uint32_t>(plan_.link.at("mtu").as_uint())
                                : 0});
@@ -236,16 +251,20 @@ void Add::choose_mac(Attachment& attachment) const {
               "coordinator.podMACPrefix needs an IPv4 address, and this interface has none");
 }
 
+void Add::save() {
+  session_.state->write([this](Txn& txn) {
+    keep_handed_over(txn, attachment_);
+    put_attachment(txn, attachment_);
+  });
+}
+
 Result Add::execute() {
   NamedLock lock;
   if (!plan_.lock.empty()) {
     lock = NamedLock::acquire(session_.paths, plan_.lock, kLockTimeout);
   }
-  const auto save = [this] {
-    session_.state->write([this](Txn& txn) { put_attachment(txn, attachment_); });
-  };
-  LinkInfo link = backend_->attach({request_, config_, session_.host, *pod_, save}, *pod_netns_,
-                                   attachment_.link);
+  LinkInfo link = backend_->attach({request_, config_, session_.host, *pod_, [this] { save(); }},
+                                   *pod_netns_, attachment_.link);
   lock = NamedLock();
   if (delegated_) take_addresses(link);
   if (!plan_.has_netdev) {
@@ -290,7 +309,7 @@ void Add::take_addresses(LinkInfo& link) {
   const Json* before = attachment_.link.find("mac");
   const Json mac_before = before != nullptr ? *before : Json();
   plan_around(attachment_);
-  session_.state->write([this](Txn& txn) { put_attachment(txn, attachment_); });
+  save();
   const Json* mac = attachment_.link.find("mac");
   if (mac == nullptr || *mac == mac_before || !plan_.has_netdev) return;
   link.address = parse_hw_address(mac->as_string()).value();
@@ -313,8 +332,6 @@ void Add::prepare_pod(const LinkInfo& link) {
 
 void Add::lay_routes(const LinkInfo& link) {
   if (routing_.host_table != 0 || routing_.veth) {
-    const NamedLock lock =
-        NamedLock::acquire(session_.paths, host_rule_lock(routing_.host_table), kLockTimeout);
     apply_host_routing(session_.host, pod_netns_->fd(), routing_);
   }
   NetlinkBatch batch;

@@ -27,11 +27,13 @@ class Add {
   void read_previous();
   void open_pod();
   std::optional<Result> settled_before();
+  void give_names_back();
   void plan();
   void record();
   void record_once();
   void plan_around(Attachment& attachment);
   void choose_mac(Attachment& attachment) const;
+  void save();
   Result execute();
   void take_addresses(LinkInfo& link);
   void prepare_pod(const LinkInfo& link);
@@ -58,7 +60,8 @@ class Add {
 
   LinkPlan plan_;
   NamespaceView pod_view_;
-  Result previous_;  // of the plugin before us, when chained
+  std::optional<int> host_nsid_;  // by which the Pod's namespace knows the host's
+  Result previous_;               // of the plugin before us, when chained
   Addressing addressing_;
   std::vector<ResultIp> ips_;
   std::vector<ResultRoute> routes_;  // that are wanted

@@ -11,6 +11,7 @@
 #include "railcni/log.h"
 #include "railcni/netdev_state.h"
 #include "src/verbs/add.h"
+#include "src/verbs/shared_uplink.h"
 
 namespace railcni {
 namespace {
@@ -96,6 +97,7 @@ void Add::replace_leases(const std::vector<Conflict>& conflicts, bool last) {
         }
         addressing_.leases = attachment.leases;
         plan_around(attachment);
+        keep_handed_over(txn, attachment);
         put_attachment(txn, attachment);
         attachment_ = std::move(attachment);
       });
@@ -109,6 +111,7 @@ void Add::replace_leases(const std::vector<Conflict>& conflicts, bool last) {
   session_.state->write([&](Txn& txn) {
     Attachment attachment = before;
     give_up(txn, attachment);
+    keep_handed_over(txn, attachment);
     put_attachment(txn, attachment);
     attachment_ = std::move(attachment);
   });

@@ -61,6 +61,7 @@ void check(const Request& request) {
   if (!backend) fail("it was made by a backend that this railcni does not have");
   std::optional<RouteSocket> pod;
   netns.run([&pod] { pod.emplace(); });
+  pod->accept_torn_dumps();
   const PodSide side{netns, *pod};
   // Index 0: what the Pod got has no interface.
   if (const Json* index = attachment.link.find("index"); index != nullptr && index->as_int() == 0) {

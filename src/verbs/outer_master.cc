@@ -59,6 +59,7 @@ void find_outer_master(const OuterIpamConfig& config, const std::string& netns,
   }
   std::optional<RouteSocket> pod;
   Netns::open(netns).run([&pod] { pod.emplace(); });
+  pod->accept_torn_dumps();
   find_master(config, *pod, request);
 }
 

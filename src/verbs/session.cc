@@ -8,6 +8,7 @@
 #include "src/verbs/delegated_ipam.h"
 #include "src/verbs/device_claims.h"
 #include "src/verbs/ipam_verbs.h"
+#include "src/verbs/shared_uplink.h"
 
 namespace railcni {
 namespace {
@@ -25,7 +26,7 @@ std::optional<Netns> find_pod(Session& session, const Attachment& attachment,
 void undo_all_routing(Session& session, RouteSocket* pod, const Attachment& attachment) {
   const RoutingPlan plan = RoutingPlan::from_json(attachment.routing);
   NamedLock lock;
-  if (plan.host_table != 0 || plan.veth) {
+  if (shares_host_rule(plan)) {
     lock = NamedLock::acquire(session.paths, host_rule_lock(plan.host_table), kLockTimeout);
   }
   // A link that we made goes with the detach.
@@ -123,6 +124,7 @@ void undo_recorded(Session& session, const Attachment& attachment, const std::st
   const std::optional<Netns> netns = find_pod(session, attachment, path_hint);
   if (netns) {
     netns->run([&pod] { pod.emplace(); });
+    pod->accept_torn_dumps();
   } else {
     log_info("the network namespace of " + attachment.key.to_string() + " is gone");
   }
@@ -145,13 +147,18 @@ void undo_recorded(Session& session, const Attachment& attachment, const std::st
   go_on_past([&] { delegate_del(session.paths, attachment, session.delegate_timeout); });
   std::optional<PodSide> side;
   if (netns) side.emplace(PodSide{*netns, *pod});
+  // Held until the record is gone: while it is there, others may hand a bond or VLAN over to it.
+  NamedLock link_lock;
   go_on_past([&] {
     if (!still_has_devices(session, attachment)) return;
-    NamedLock link_lock;
     if (const Json* name = attachment.link.find("lock")) {
       link_lock = NamedLock::acquire(session.paths, name->as_string(), kLockTimeout);
     }
     backend->detach(session.host, side ? &*side : nullptr, attachment);
+    const bool in_pod = attachment.link.find("linkInContainer") != nullptr;
+    if (pod_socket != nullptr || !in_pod) {
+      release_uplink(*session.state, in_pod ? *pod_socket : session.host, attachment);
+    }
   });
   if (failure) throw *failure;
   session.state->write([&attachment](Txn& txn) {

@@ -23,6 +23,7 @@ struct World {
     if (plugin == "ipam") {
       list = make_conflist("1.0.0", "net",
                            {Json::object({{"type", "bridge"},
+                                          {"bridge", "b" + dir.substr(dir.rfind('.') + 1)},
                                           {"ipam", Json::object({{"type", "railcni"},
                                                                  {"dataDir", dir},
                                                                  {"pools", Json::array({pool})}})}})});

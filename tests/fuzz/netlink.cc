@@ -37,7 +37,8 @@ void check_rule(const RuleInfo& rule) {
   const NetlinkMessage message = new_rule_message(rule);
   const auto again = parse_rule(message.header());
   require(again && again->family == rule.family && again->from == rule.from &&
-              again->table == rule.table && again->priority == rule.priority && again->only_from,
+              again->to == rule.to && again->table == rule.table &&
+              again->priority == rule.priority && again->only_from == !rule.to,
           "a rule");
 }
 
@@ -54,6 +55,7 @@ void read_message(const nlmsghdr* header) {
   check_link(parse_link(header));
   if (const auto address = parse_address(header)) check_address(*address);
   (void)parse_route(header);
+  (void)parse_nsid(header);
   if (const auto route = parse_route_lookup(header)) check_route(*route);
   if (const auto rule = parse_rule(header)) check_rule(*rule);
   (void)parse_neighbour(header);

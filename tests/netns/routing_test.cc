@@ -200,7 +200,7 @@ TEST_CASE("overlay: the host and the hijacked subnets are reached by the cluster
   // The node reaches the rail's address by the Pod's eth0.
   CHECK(can_ping("172.16.11.10", ""));
   CHECK_THAT(run({.argv = {"/sbin/ip", "rule"}}).out,
-             Catch::Contains("1000:\tfrom all lookup 500"));
+             Catch::Contains("999:\tfrom all to 172.16.11.10 lookup 500"));
   CHECK(cluster.runtime.check(list, cluster.rail(1)).ok());
   CHECK(cluster.runtime.del(list, cluster.rail(1)).ok());
   CHECK(host_routing() == host_before);

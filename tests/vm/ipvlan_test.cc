@@ -85,6 +85,7 @@ TEST_CASE("an ipvlan on a VLAN that it makes", "[ethernet]") {
   REQUIRE(add.ok());
   CHECK(link_of("rail2.55").at("linkinfo").at("info_data").at("id") == 55);
   CHECK(runtime.del(list, container).ok());
+  CHECK(link_of("rail2.55").is_null());
 }
 
 TEST_CASE("what an ipvlan cannot be is refused, and leaves nothing", "[ethernet]") {
