@@ -3,6 +3,7 @@
 #
 # What became of the cases is kept in a folder:
 #   all       their names, one a line
+#   specification, left   what is given to Catch2, at first and then
 #   log       "begin NAME", "pass NAME", "fail NAME": as they begin and end (case_counter.cc)
 #   progress  touched when something is checked, at most once a second
 
@@ -13,6 +14,7 @@ cases_session=  # the program that runs, which leads a session of that number
 # cases_list FOLDER PROGRAM [SPECIFICATION]: begins with the cases that fit.
 cases_list() {
   : >"$1/log"
+  echo "${3:-}" >"$1/specification"
   # Its exit code is their number.
   "$2" --list-test-names-only ${3:+"$3"} >"$1/all" || true
 }
@@ -83,6 +85,7 @@ cases_run() {
     cases_before=$(cases_begun "$cases_folder")
     # For Catch2 a name is a pattern, but for what is in quotes, or behind a backslash.
     sed -i 's/[\\",]/\\&/g; s/.*/"&"/' "$cases_folder/left"
+    [ "$cases_before" != 0 ] || cp "$cases_folder/specification" "$cases_folder/left"
     touch "$cases_folder/progress"
     RAILCNI_TEST_CASES=$cases_folder setsid "$cases_program" -f "$cases_folder/left" "$@" &
     cases_session=$!

@@ -43,10 +43,10 @@ kernel=$(ls "$kernel_root/lib/modules")
 busybox=$root/bin/busybox
 cp "$busybox" "$work/initramfs/bin/"
 cp "$here/init" "$here/guest.sh" "$here/../support/cases.sh" "$work/initramfs/"
-chroot "$kernel_root" /sbin/modprobe -S "$kernel" -D -a 9pnet_virtio 9p overlay |
-  while read -r _ module; do
+chroot "$kernel_root" /sbin/modprobe -S "$kernel" -D -a virtio_pci 9pnet_virtio 9p overlay |
+  while read -r how module; do
     name=$(basename "$module" .xz)
-    [ ! -f "$work/initramfs/modules/$name" ] || continue
+    [ "$how" = insmod ] && [ ! -f "$work/initramfs/modules/$name" ] || continue
     case $module in
       *.xz) "$busybox" unxz -c "$kernel_root$module" >"$work/initramfs/modules/$name" ;;
       *) cp "$kernel_root$module" "$work/initramfs/modules/$name" ;;

@@ -63,7 +63,7 @@ struct Node {
 };
 
 bool reaches(const Node& from, const Node& to) {
-  return eventually([&] { return can_ping(to.address, from.pod.path()); });
+  return test::reaches(to.address, from.pod.path());
 }
 
 bool is_up(const std::string& ifname) {

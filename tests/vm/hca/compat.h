@@ -18,6 +18,13 @@ typedef struct uverbs_attr_bundle hca_cq_data;
 typedef struct ib_udata hca_cq_data;
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+static inline void *ib_virt_dma_to_ptr(u64 address)
+{
+	return (void *)(uintptr_t)address;
+}
+#endif
+
 /* What reg_user_mr gets before its last argument. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
 #define HCA_DMAH_ARGUMENT struct ib_dmah *dmah,
