@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "railcni/attachment.h"
 #include "railcni/fd.h"
@@ -52,6 +53,8 @@ class NetnsCensus {
   bool alive(const NetnsId& id, const std::string& path);
   // Opens it, wherever alive() would find it; nothing when it no longer exists.
   std::optional<Netns> find(const NetnsId& id, const std::string& path);
+  // Paths of all that are mounted or have a process.
+  std::vector<std::string> all_paths();
 
  private:
   // Walks mounts and processes, once.

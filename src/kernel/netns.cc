@@ -172,6 +172,13 @@ std::optional<Netns> NetnsCensus::find(const NetnsId& id, const std::string& pat
   return std::nullopt;
 }
 
+std::vector<std::string> NetnsCensus::all_paths() {
+  collect();
+  std::vector<std::string> paths;
+  for (const auto& [inode, path] : paths_) paths.push_back(path);
+  return paths;
+}
+
 void NetnsCensus::collect() {
   if (collected_) return;
   collected_ = true;

@@ -6,6 +6,7 @@
 #include "railcni/error.h"
 #include "railcni/log.h"
 #include "railcni/netns.h"
+#include "railcni/owed_names.h"
 #include "railcni/rdma_device.h"
 #include "railcni/vf_device.h"
 #include "railcni/way_home.h"
@@ -49,8 +50,9 @@ void bring_home(RouteSocket& pod, const LinkInfo& link, const NetdevState& origi
   int error =
       pod.try_send(move_link_message(link.index, host.fd(), original.name, 0), &explanation);
   if (error == EEXIST) {
-    // Its old name is somebody else's by now; the kernel makes one up.
-    error = pod.try_send(move_link_message(link.index, host.fd(), "dev%d", 0), &explanation);
+    // Its old name is somebody else's by now.
+    error =
+        pod.try_send(move_link_message(link.index, host.fd(), kParkedInterface, 0), &explanation);
   }
   if (error != 0 && error != ENODEV) {
     throw kernel_refusal("move " + link.name + " back to the host", error, explanation);
@@ -66,9 +68,9 @@ std::optional<LinkInfo> find_interface(RouteSocket& host, RouteSocket* pod, cons
   return host_link(host, sysfs, device);
 }
 
-// The VF's interface, once it is in the host.
-LinkInfo fetch_interface(RouteSocket& host, RouteSocket* pod, const Sysfs& sysfs,
-                         const std::string& device, const NetdevState& original) {
+// The VF's interface, once it is in the host; nothing when it is neither in the Pod nor there.
+std::optional<LinkInfo> fetch_interface(RouteSocket& host, RouteSocket* pod, const Sysfs& sysfs,
+                                        const std::string& device, const NetdevState& original) {
   if (pod != nullptr) {
     if (const auto link = find_device_link(*pod, device)) bring_home(*pod, *link, original);
   }
@@ -77,12 +79,7 @@ LinkInfo fetch_interface(RouteSocket& host, RouteSocket* pod, const Sysfs& sysfs
     usleep(kHomePause);
     link = host_link(host, sysfs, device);
   }
-  if (!link) {
-    throw Error(Code::kIncomplete, "the interface of VF " + device +
-                                       " is neither in the container nor in the host: something "
-                                       "still holds the network namespace that it is in");
-  }
-  return *link;
+  return link;
 }
 
 // One VF's way back.
@@ -107,6 +104,7 @@ class Return {
   void restore_physical_side();
   void restore_interface();
   void restore_guid(LinkInfo& link);
+  LinkInfo make_anew();
 
   RouteSocket& host_;
   const PodSide* pod_;
@@ -117,6 +115,7 @@ class Return {
   std::optional<NetdevState> original_;
   std::optional<VfHandle> handle_;
   VfState state_;
+  bool is_lost_ = false;  // the RDMA device did not come home
   std::string failures_;
 };
 
@@ -169,6 +168,20 @@ void Return::restore_physical_side() {
   restore_vf(host_, *handle_, meanwhile);
 }
 
+// The interface, or the RDMA device, is nowhere that we could take it from: the kernel made none,
+// when the one whose call it did that in was killed meanwhile, or it is in a namespace that somebody
+// made beside the Pod's. What belongs to the function goes with its driver, and is made anew by it.
+LinkInfo Return::make_anew() {
+  log_warning("VF " + device_ +
+              " has come back without its interface or RDMA device: its driver is bound anew");
+  VfDevice vf;
+  vf.function = function_;
+  rebind_vf(host_, sysfs_, vf);
+  return_rdma_device(nullptr);  // it has its name again
+  is_lost_ = false;
+  return *vf.link;
+}
+
 void Return::restore_guid(LinkInfo& link) {
   if (!is_ipoib(link.address)) return;
   delete_ipoib_children(host_, link);
@@ -181,8 +194,9 @@ void Return::restore_guid(LinkInfo& link) {
 }
 
 void Return::restore_interface() {
-  LinkInfo link =
+  const auto found =
       fetch_interface(host_, pod_ != nullptr ? &pod_->route : nullptr, sysfs_, device_, *original_);
+  LinkInfo link = found && !is_lost_ ? *found : make_anew();
   // In the Pod, a reset of the driver may have told the PF another MAC in between.
   if (handle_) collect([this] { restore_physical_side(); });
   collect([&] { restore_guid(link); });
@@ -191,7 +205,13 @@ void Return::restore_interface() {
 
 void Return::run() {
   find_original();
-  collect([this] { return_rdma_device(pod_ != nullptr ? &pod_->netns : nullptr); });
+  try {
+    return_rdma_device(pod_ != nullptr ? &pod_->netns : nullptr);
+  } catch (const Error& error) {
+    // Nowhere, and the interface is there to be made anew with it.
+    is_lost_ = error.code() == Code::kIncomplete && original_.has_value();
+    if (!is_lost_) collect([&error] { throw error; });
+  }
   if (handle_) collect([this] { restore_physical_side(); });
   if (original_) collect([this] { restore_interface(); });
   if (handle_) collect([this] { restore_vf(host_, *handle_, state_); });

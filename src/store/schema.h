@@ -14,6 +14,9 @@
 //   A network \0 ID, u64 hash            the attachment, JSON: ID is the first 16 bytes of the
 //                                        containerID, hash that of all of it and the interface
 //   D device                             owner ("network/containerID/ifname")
+//   O 'i' or 'r', device                 the name that is owed to the interface ('i') or the RDMA
+//                                        device ('r') on it, and the function's identity, JSON
+//                                        (railcni/owed_names.h)
 //   N                                    u32, the next pool id
 //   P pool \0 subnet                     PoolState, packed (ipam/pool_state.h)
 //   L address                            u32 pool id, and one of
@@ -74,6 +77,7 @@ constexpr int kStateVersion = 2;  // 1 had a bit for each address, and long keys
 constexpr char kMeta = 'M';
 constexpr char kAttachment = 'A';
 constexpr char kDevice = 'D';
+constexpr char kOwedName = 'O';
 constexpr char kNextPoolId = 'N';
 constexpr char kPool = 'P';
 constexpr char kLease = 'L';

@@ -9,6 +9,7 @@
 #include "railcni/error.h"
 #include "railcni/log.h"
 #include "src/verbs/delegated_ipam.h"
+#include "src/verbs/device_claims.h"
 
 namespace railcni {
 
@@ -100,6 +101,7 @@ Result Add::run() {
   {
     // From the look at a device to its claim: what the plan reads of it as its original state must
     // not be what another ADD has just made of it.
+    if (!backend_->devices().empty()) settle_names(session_);
     std::vector<NamedLock> device_locks;
     for (const std::string& device : backend_->devices()) {
       device_locks.push_back(NamedLock::acquire(session_.paths, "device/" + device, kLockTimeout));
@@ -130,15 +132,8 @@ void Add::free_devices() {
   const std::vector<std::string> devices = backend_->devices();
   if (devices.empty()) return;
   const auto refuse_claimed = [&] {
-    session_.state->read([&](const Txn& txn) {
-      for (const std::string& device : devices) {
-        const auto owner = device_owner(txn, device);
-        if (!owner || *owner == attachment_key(request_)) continue;
-        throw Error(Code::kTryAgainLater, "device " + device + " is in use by container " +
-                                              owner->container_id + " (attachment " +
-                                              owner->to_string() + ")");
-      }
-    });
+    session_.state->read(
+        [&](const Txn& txn) { require_unclaimed(txn, devices, attachment_key(request_)); });
   };
   try {
     refuse_claimed();
@@ -184,11 +179,9 @@ void Add::record_once() {
     attachment.devices = backend_->devices();
     attachment.link = plan_.link;
     if (!plan_.lock.empty()) attachment.link["lock"] = plan_.lock;
+    require_unclaimed(txn, attachment.devices, attachment.key);
     for (const std::string& device : attachment.devices) {
-      if (const auto other = claim_device(txn, device, attachment.key)) {
-        throw Error(Code::kTryAgainLater,
-                    "device " + device + " is in use by attachment " + other->to_string());
-      }
+      (void)claim_device(txn, device, attachment.key);
     }
     if (delegated_) {
       attachment.ipam = delegate_record(request_, config_);

@@ -25,6 +25,7 @@ void undo_all(Session& session, const std::vector<Attachment>& stale, ReclaimRep
       report.failed.push_back({*current, error.what()});
     }
   }
+  settle_names(session);
 }
 
 std::vector<Attachment> collect(Store& state, const std::string& network,

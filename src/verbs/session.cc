@@ -4,6 +4,7 @@
 #include "railcni/ipam.h"
 #include "railcni/ipam_role.h"
 #include "railcni/log.h"
+#include "railcni/owed_names.h"
 #include "railcni/routing.h"
 #include "src/verbs/delegated_ipam.h"
 #include "src/verbs/ipam_verbs.h"
@@ -142,13 +143,18 @@ void undo_recorded(Session& session, const Attachment& attachment, const std::st
     backend->detach(session.host, side ? &*side : nullptr, attachment);
   });
   if (failure) throw *failure;
-  session.state->write([&attachment](Txn& txn) {
+  const std::vector<OwedName> missing = missing_names(Sysfs(), attachment.link);
+  bool settle = false;
+  session.state->write([&](Txn& txn) {
+    for (const OwedName& name : missing) put_owed_name(txn, name);
+    settle = !owed_names(txn).empty();
     release(txn, attachment.leases, attachment.key);
     for (const std::string& device : attachment.devices) {
       release_device(txn, device, attachment.key);
     }
     erase_attachment(txn, attachment.key);
   });
+  if (settle) settle_names(session);
 }
 
 }  // namespace

@@ -71,6 +71,11 @@ void check_leases(Store& state, const Attachment& attachment);
 // `path_hint` is another path where the Pod's namespace may be (CNI_NETNS), or empty.
 void undo(Session& session, const Attachment& attachment, const std::string& path_hint = "");
 
+// Gives devices of the host the names that are owed to them (railcni/owed_names.h), as far as those
+// are free by now. A device that an attachment has, or that another railcni is looking at, is left
+// for later. Logs what fails.
+void settle_names(Session& session);
+
 // Undoes the attachments whose network namespace is gone (see reclaim_stale()).
 ReclaimReport reclaim(Session& session, bool dry_run);
 

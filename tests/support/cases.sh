@@ -3,7 +3,7 @@
 #
 # What became of the cases is kept in a folder:
 #   all       their names, one a line
-#   specification, left   what is given to Catch2, at first and then
+#   specification, left   what is given to Catch2 at first, and then
 #   log       "begin NAME", "pass NAME", "fail NAME": as they begin and end (case_counter.cc)
 #   progress  touched when something is checked, at most once a second
 
@@ -77,18 +77,26 @@ cases_watch() {
   done
 }
 
+cases_start() {
+  RAILCNI_TEST_CASES=$cases_folder setsid "$cases_program" "$@" &
+  cases_session=$!
+}
+
 # cases_run FOLDER PROGRAM [OPTION...]: runs those that are left, in as many processes as it takes.
 cases_run() {
   cases_folder=$1 cases_program=$2
+  cases_specification=$(cat "$1/specification")
   shift 2
   while cases_left "$cases_folder" >"$cases_folder/left" && [ -s "$cases_folder/left" ]; do
     cases_before=$(cases_begun "$cases_folder")
     # For Catch2 a name is a pattern, but for what is in quotes, or behind a backslash.
     sed -i 's/[\\",]/\\&/g; s/.*/"&"/' "$cases_folder/left"
-    [ "$cases_before" != 0 ] || cp "$cases_folder/specification" "$cases_folder/left"
     touch "$cases_folder/progress"
-    RAILCNI_TEST_CASES=$cases_folder setsid "$cases_program" -f "$cases_folder/left" "$@" &
-    cases_session=$!
+    if [ "$cases_before" = 0 ]; then
+      cases_start "$@" ${cases_specification:+"$cases_specification"}
+    else
+      cases_start "$@" -f "$cases_folder/left"
+    fi
     cases_watch "$cases_folder" &
     cases_watcher=$!
     wait "$cases_session" || true
