@@ -304,7 +304,7 @@ void Checker::compare_devices() {
 }
 
 void Checker::find_unknown_keys() {
-  constexpr std::string_view kTables = "MADNPLFQBG";
+  constexpr std::string_view kTables = "MADONPLFQBG";
   state_.scan("", "", [&](std::string_view key, std::string_view) {
     if (kTables.find(key[0]) == std::string_view::npos) {
       add("a key of no known table, " + std::to_string(key.size()) + " bytes long");

@@ -10,27 +10,41 @@ sanitized=$build-sanitize  # see ./dev
 export UBSAN_OPTIONS=print_stacktrace=1
 [ "$(id -u)" = 0 ] || { echo "tests: network namespaces need root" >&2; exit 1; }
 
-counts=$(mktemp)
-vm_log=$(mktemp)
+. "$here/support/cases.sh"
+
+work=$(mktemp -d)
 vm_pid=
 cleanup() {
+  cases_kill
   [ -z "$vm_pid" ] || kill -- "-$vm_pid" 2>/dev/null || true
-  rm -f "$counts" "$vm_log"
+  rm -rf "$work"
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
 passed=0 failed=0
+# "SECONDS SUITE" for each; one that runs beside us writes to ours.
+times=${RAILCNI_TEST_TIMES:-$work/times}
 
-# suite NAME [BUILD]: a Catch2 program of that name; it appends "PASSED FAILED" to the file of counts.
-suite() {
+# timed NAME COMMAND...: runs a suite.
+timed() {
+  what=$1 began=$(date +%s)
+  shift
+  "$@"
+  printf '%6d s  %s\n' "$(($(date +%s) - began))" "$what" >>"$times"
+}
+
+# suite NAME [BUILD]: a Catch2 program of that name.
+suite() { timed "$1${2:+, with sanitizers}" run_suite "$@"; }
+run_suite() {
   folder=${2:-$build}
   printf '\n==> %s\n' "$1${2:+, with sanitizers}"
-  : >"$counts"
-  RAILCNI_BIN=$folder/railcni RAILCNI_TEST_COUNTS=$counts "$folder/tests/$1" \
-    --durations yes --min-duration 5 || true
-  # A suite that died before its end has no counts: that is a failure too.
-  read -r p f <"$counts" || { p=0 f=1; echo "$1: died" >&2; }
-  passed=$((passed + p)) failed=$((failed + f))
+  rm -rf "$work/cases"
+  mkdir "$work/cases"
+  cases_list "$work/cases" "$folder/tests/$1"
+  RAILCNI_BIN=$folder/railcni cases_run "$work/cases" "$folder/tests/$1" \
+    --durations yes --min-duration 5
+  cases_sum "$work/cases" "$1"
+  passed=$((passed + cases_passed)) failed=$((failed + cases_failed))
 }
 
 # single NAME COMMAND...: one test of its own; its output is shown when it fails.
@@ -85,12 +99,20 @@ binary() {
   single 'the code of a call is in one place of the binary' binary_has_hot_code_together
 }
 
+# What the counts are made with.
+cases() {
+  printf '\n==> cases\n'
+  single 'a case that dies or hangs is one failure, and the others run' \
+    "$here/support/cases_test.sh" "$build/tests/cases_example"
+}
+
 rules() {
   printf '\n==> rules\n'
   single 'third-party headers stay in their rooms, and rooms apart' "$here/lint.sh" "$build" rules
 }
 
-demo() {
+demo() { timed demo run_demo; }
+run_demo() {
   printf '\n==> demo\n'
   single 'the demo runs, and leaves nothing' "$here/demo.sh" "$build"
   single 'the demo runs again' "$here/demo.sh" "$build"
@@ -103,8 +125,10 @@ sanitize() {
 }
 
 # Each target counts as one test. What a failed one leaves is kept, for its input.
-fuzz() {
+fuzz() { timed fuzz run_fuzz; }
+run_fuzz() {
   printf '\n==> fuzz\n'
+  counts=$work/fuzz
   findings=$(mktemp -d)
   # A change must not fail for what chance finds in another one: to look for more is ./dev fuzz's.
   FUZZ_SEED=1 "$here/fuzz/run.sh" "$sanitized" "$findings" 8 >"$counts" 2>&1 || true
@@ -116,33 +140,55 @@ fuzz() {
   [ "$f" != 0 ] || rm -rf "$findings"
 }
 
-# The tests that need other kernel modules or hardware: a VM for each lane, see vm/run.sh.
+# lane NAME [KERNEL [SPECIFICATION]]: a VM, see vm/run.sh.
+lane() { timed "vm, lane $1${2:+, kernel $2}" run_lane "$@"; }
+run_lane() {
+  printf '\n==> vm, lane %s\n' "$1${2:+, kernel $2}"
+  rm -f "$work/counts"
+  RAILCNI_VM_KERNEL=${2:-} RAILCNI_TEST_COUNTS=$work/counts "$here/vm/run.sh" "$build" "$1" "${3:-}" ||
+    true
+  # Without a root, or without QEMU, nothing of it has run.
+  read -r p f <"$work/counts" || {
+    p=0 f=$("$build/tests/vm" --list-test-names-only "${3:-[$1]}" | wc -l)
+    echo "vm: none of the $f test cases of lane $1 did run"
+  }
+  passed=$((passed + p)) failed=$((failed + f))
+}
+
+# The tests that need other kernel modules or hardware; those that tell kernels apart run on the
+# oldest and the newest one as well.
 vm() {
-  for lane in ethernet roce infiniband; do
-    printf '\n==> vm, lane %s\n' "$lane"
-    : >"$counts"
-    RAILCNI_TEST_COUNTS=$counts "$here/vm/run.sh" "$build" "$lane" || true
-    # No root, no QEMU: that is a failure too.
-    read -r p f <"$counts" || { p=0 f=1; echo "vm: lane $lane did not run" >&2; }
-    passed=$((passed + p)) failed=$((failed + f))
+  for name in ethernet roce infiniband; do lane "$name"; done
+  for kernel in 6.1 newest; do
+    for name in ethernet roce infiniband; do lane "$name" "$kernel" "[$name][kernels]"; done
+  done
+}
+
+# All of them, on those kernels.
+kernels() {
+  for kernel in 6.1 newest; do
+    for name in ethernet roce infiniband; do lane "$name" "$kernel"; done
   done
 }
 
 # The VM keeps one processor busy at most, and often waits: its lanes run beside the other suites.
 begin_vm() {
-  setsid "$0" "$build" vm >"$vm_log" 2>&1 &
+  RAILCNI_TEST_TIMES=$times setsid "$0" "$build" vm >"$work/vm.log" 2>&1 &
   vm_pid=$!
 }
 
 finish_vm() {
   wait "$vm_pid" || true
   vm_pid=
-  sed '$d' "$vm_log"
+  sed '$d' "$work/vm.log"
   read -r p _ f _ <<END
-$(tail -n 1 "$vm_log")
+$(tail -n 1 "$work/vm.log")
 END
   case $p$f in
-    '' | *[!0-9]*) p=0 f=1 ;;  # it died
+    '' | *[!0-9]*)  # it died
+      tail -n 1 "$work/vm.log"
+      p=0 f=$("$build/tests/vm" --list-test-names-only | wc -l)
+      ;;
   esac
   passed=$((passed + p)) failed=$((failed + f))
 }
@@ -152,6 +198,7 @@ for suite in "${@:-all}"; do
     all)
       rules
       binary
+      cases
       begin_vm
       suite unit
       suite conformance
@@ -163,10 +210,12 @@ for suite in "${@:-all}"; do
       fuzz
       finish_vm
       ;;
-    rules | binary | demo | vm | sanitize | fuzz) "$suite" ;;
+    rules | binary | demo | cases | vm | kernels | sanitize | fuzz) "$suite" ;;
     *) suite "$suite" ;;
   esac
 done
 
+# At its end the one who asked tells how long each took.
+[ -n "${RAILCNI_TEST_TIMES:-}" ] || ! [ -s "$times" ] || { echo && cat "$times"; }
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" = 0 ]

@@ -45,6 +45,10 @@ struct LinkPlan {
   std::vector<IpPrefix> master_addresses;
 };
 
+// An RDMA device that is moved behind another plugin, "rdma:DEVICE", and a port's GUID.
+inline constexpr std::string_view kRdmaClaim = "rdma:";
+inline constexpr std::string_view kGuidClaim = "guid:";
+
 // A backend lives for one verb. configure() comes before plan() and status(), and plan() before
 // attach(), on the same object; detach() and check() work from the record alone, which another
 // version of the program may have written.
@@ -58,8 +62,8 @@ class Backend {
   // Reads the type's block. Throws Error{kInvalidConfig} for all that is wrong in itself.
   virtual void configure(const NetworkConfig& config) = 0;
 
-  // The devices that an attachment with this configuration claims for itself, before anything is
-  // read of them. Throws Error{kInvalidConfig} when the configuration names none and must.
+  // What an attachment with this configuration claims for itself, before anything is read of it: PCI
+  // addresses, and what else there is but once, behind one of the prefixes above. Throws Error{kInvalidConfig} when the configuration names none and must.
   virtual std::vector<std::string> devices() const { return {}; }
 
   // Reads the kernel, changes nothing. Throws every other Error that can be known now.

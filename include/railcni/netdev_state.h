@@ -53,9 +53,9 @@ NetlinkMessage rename_message(int index, const std::string& name);
 void set_mac_verified(RouteSocket& socket, int index, const HwAddress& mac);
 
 // Gives the link whatever it does not have of `original`, but for an IPoIB link's address, which is
-// nobody's to choose; the link may be in any state. A name that is taken meanwhile it does not get,
-// which is logged. Throws Error{kKernel} for the first thing that could not be set, after having
-// tried all of them.
+// nobody's to choose; the link may be in any state. When the name is taken meanwhile it is parked
+// (railcni/owed_names.h), which is logged. Throws Error{kKernel} for the
+// first thing that could not be set, after having tried all of them.
 void restore_netdev(RouteSocket& host, int index, const NetdevState& original);
 
 // `names` but for those that are among `those`.

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "railcni/attachment.h"
 #include "railcni/fd.h"
@@ -69,7 +70,7 @@ class NetnsCensus {
   Life life(const NetnsId& id, const std::string& path, const NetnsMark& mark);
   // Opens each one that is mounted anywhere, or that some process is in, the caller's own included.
   // What `visit` throws ends it.
-  void each(const std::function<void(const Netns&)>& visit);
+  void each(const std::function<void(const Netns&, const std::string& path)>& visit);
 
  private:
   std::optional<Netns> look_up(const NetnsId& id);

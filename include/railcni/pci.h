@@ -53,6 +53,8 @@ class Sysfs {
   // The character device for user programs ("uverbs3") of the RDMA device on `device`, whatever
   // namespace that is in; empty when it has none.
   std::string uverbs(const std::string& device) const;
+  // The function, or auxiliary device, that such a one is on; empty when it is on none.
+  std::string uverbs_function(const std::string& name) const;
 
   // The table of pkeys of the RDMA port on `device` that `interface` is on; empty when it is not to
   // be seen from here.

@@ -46,6 +46,9 @@ class RdmaSocket : public NetlinkSocket {
   std::optional<RdmaDevice> find_device(uint32_t index);
   std::vector<RdmaPort> ports(const RdmaDevice& device);
 
+  // Its character device for user programs ("uverbs3"); empty when ib_uverbs is not loaded.
+  std::string uverbs(uint32_t index);
+
   // Whether the device has a queue pair of that number, whatever namespace its user is in.
   bool has_queue_pair(uint32_t index, uint32_t number);
 

@@ -51,7 +51,8 @@ Json plan_rdma(const Sysfs& sysfs, const std::string& device, const LinkInfo* in
 // Throws Error{kKernel}.
 void lend_rdma(const Sysfs& sysfs, const Netns& pod, const Json& record);
 
-// Brings the recorded device back from wherever it is, under its old name. `pod` is nullptr when
+// Brings the recorded device back from wherever it is, under its old name, or parked while that is
+// another one's (railcni/owed_names.h). `pod` is nullptr when
 // the Pod's namespace is gone: the kernel then brings the device home by itself. A device that no
 // longer exists is logged, and a success. Throws Error{kIncomplete} when it could not be brought
 // back.

@@ -86,6 +86,9 @@ std::vector<IpPrefix> addresses_around(RouteSocket& socket, const LinkInfo& link
 // The message that makes a bond. `socket` looks links up that options name; it may be nullptr when
 // there are none. `mtu` 0 is the kernel's default.
 NetlinkMessage new_bond_message(const BondSpec& bond, RouteSocket* socket, uint32_t mtu = 0);
+// Makes the bond, down and without ports. A `use_carrier=0` that the kernel no longer has is left
+// out, with a warning. Throws Error{kKernel}.
+void create_bond(RouteSocket& socket, const BondSpec& bond, uint32_t mtu);
 // The message that makes a VLAN (802.1Q) on `parent`, up.
 NetlinkMessage new_vlan_message(const std::string& name, int parent, uint16_t vlan_id);
 

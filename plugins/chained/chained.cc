@@ -29,7 +29,7 @@ class Chained : public Backend {
   std::vector<std::string> devices() const override {
     if (!rdma_.isolation || device_.empty()) return {};
     // The device itself may be claimed by the plugin before, if that is railcni too.
-    return {"rdma:" + device_};
+    return {std::string(kRdmaClaim) + device_};
   }
 
   LinkPlan plan(const PlanContext& context) override {
@@ -37,10 +37,7 @@ class Chained : public Backend {
     LinkPlan plan;
     plan.link = Json::object({{"index", link.index}, {"oldMac", to_string(link.address)}});
     if (rdma_.isolation) {
-      LinkInfo elsewhere = link;
-      elsewhere.index = 0;  // it counts in the Pod's namespace, not in the host's
-      plan.link["rdma"] =
-          plan_rdma(sysfs_, device_.empty() ? link.parent_device : device_, &elsewhere, rdma_);
+      plan.link["rdma"] = plan_rdma(sysfs_, rdma_function(link), nullptr, rdma_);
       plan.lock = kRdmaLock;
     }
     return plan;
@@ -89,6 +86,25 @@ class Chained : public Backend {
   }
 
  private:
+  // The function, or auxiliary device, whose RDMA device the Pod is to have: of its interface there
+  // is nothing in the host to go by.
+  std::string rdma_function(const LinkInfo& link) const {
+    if (device_.empty()) {
+      if (!link.parent_device.empty()) return link.parent_device;
+      throw Error(Code::kInvalidConfig, "rdmaIsolation: interface " + link.name +
+                                            " is on no device, so that none has an RDMA device "
+                                            "for it: name one in deviceID");
+    }
+    const auto function = sysfs_.find_function(device_);
+    // A whole NIC is the Pod's when its interface is.
+    if (function && function->is_physical && link.parent_device != device_) {
+      throw Error(Code::kInvalidConfig,
+                  "deviceID " + device_ + ": this is a physical function, and interface " +
+                      link.name + " is not on it: its RDMA device is not the Pod's to have");
+    }
+    return device_;
+  }
+
   static LinkInfo find(const PlanContext& context) {
     const auto link = context.pod.find_link(context.request.ifname);
     if (!link) {

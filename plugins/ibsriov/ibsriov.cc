@@ -2,6 +2,7 @@
 
 #include <net/if.h>
 
+#include "plugins/ibsriov/guid.h"
 #include "plugins/ibsriov/ibsriov_config.h"
 #include "railcni/error.h"
 #include "railcni/ipoib.h"
@@ -13,8 +14,6 @@
 
 namespace railcni {
 namespace {
-
-constexpr uint64_t kNoGuid = ~uint64_t{0};
 
 class IbSriov : public Backend {
  public:
@@ -28,7 +27,7 @@ class IbSriov : public Backend {
              const Attachment& attachment) override;
 
  private:
-  void check_device(RouteSocket& host) const;
+  void check_device(const std::vector<LinkInfo>& links) const;
   void plan_guid();
   void plan_partition(const PlanContext& context, Json& link) const;
   void set_up_physical_side(const PlanContext& context, Json& link);
@@ -51,10 +50,12 @@ void IbSriov::configure(const NetworkConfig& config) {
 
 std::vector<std::string> IbSriov::devices() const {
   require_vf_device(config_.device, config_.resource);
-  return {config_.device};
+  std::vector<std::string> devices = {config_.device};
+  if (config_.guid) devices.push_back(std::string(kGuidClaim) + guid_text(*config_.guid));
+  return devices;
 }
 
-void IbSriov::check_device(RouteSocket& host) const {
+void IbSriov::check_device(const std::vector<LinkInfo>& links) const {
   const std::string vf = "VF " + config_.device;
   if (config_.userspace && !vf_.userspace) {
     throw Error(Code::kInvalidConfig,
@@ -71,7 +72,7 @@ void IbSriov::check_device(RouteSocket& host) const {
                                           vf_.link->name +
                                           " is not InfiniBand; cniType sriov is for Ethernet");
   }
-  for (const LinkInfo& child : host.links()) {
+  for (const LinkInfo& child : links) {
     if (child.kind != "ipoib" || child.parent != vf_.link->index) continue;
     if (child.index == vf_.link->index || child.parent_elsewhere) continue;
     throw Error(Code::kInvalidConfig, "deviceID " + config_.device + ": interface " + child.name +
@@ -143,7 +144,9 @@ LinkPlan IbSriov::plan(const PlanContext& context) {
                     app_ + "\", not \"configured\")");
   }
   vf_ = inspect_vf(context.host, sysfs_, config_.device);
-  check_device(context.host);
+  const std::vector<LinkInfo> links = context.host.links();
+  check_device(links);
+  if (config_.guid) require_foreign_to_host(links, sysfs_, config_.device, *config_.guid);
   if (requested_mac(context.config, context.request, "", "")) {
     throw Error(Code::kInvalidConfig,
                 "a MAC is asked for: the kernel makes that of an IPoIB interface");

@@ -1,10 +1,6 @@
 #include "plugins/ibsriov/ibsriov_config.h"
 
-#include <cctype>
-#include <cstdlib>
-#include <string_view>
-
-#include "railcni/address.h"
+#include "plugins/ibsriov/guid.h"
 #include "railcni/error.h"
 #include "railcni/ipoib.h"
 #include "railcni/object_reader.h"
@@ -12,25 +8,6 @@
 
 namespace railcni {
 namespace {
-
-uint64_t parse_guid(const std::string& text, const std::string& path) {
-  constexpr std::string_view kShape = "xx:xx:xx:xx:xx:xx:xx:xx";
-  bool fits = text.size() == kShape.size();
-  std::string digits;
-  for (size_t i = 0; fits && i < text.size(); ++i) {
-    fits = kShape[i] == ':' ? text[i] == ':' : isxdigit(static_cast<unsigned char>(text[i])) != 0;
-    if (text[i] != ':') digits += text[i];
-  }
-  if (!fits) {
-    throw Error(Code::kInvalidConfig,
-                path + " \"" + text + "\": must be a GUID such as 02:00:00:00:00:00:00:2a");
-  }
-  const uint64_t guid = strtoull(digits.c_str(), nullptr, 16);
-  if (guid == 0 || guid == ~uint64_t{0}) {
-    throw Error(Code::kInvalidConfig, path + " \"" + text + "\": zeros and ones are no GUID");
-  }
-  return guid;
-}
 
 // The pkey of the configuration, and the one that ib-kubernetes puts into the Pod's arguments.
 void read_pkey(ObjectReader& reader, const NetworkConfig& config, IbSriovConfig& ib) {

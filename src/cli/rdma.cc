@@ -1,6 +1,7 @@
 // railcni rdma list
 #include "railcni/rdma.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,7 @@ struct Row {
   RdmaDevice device;
   RdmaPort port;
   std::optional<RdmaVerbsPort> verbs;
+  std::string function;  // that the device is on; empty where the kernel does not tell it
   std::string netns;  // empty: the host's
   std::optional<Attachment> owner;
 };
@@ -36,8 +38,9 @@ std::vector<Row> rows_here(const std::string& netns) {
   RdmaSocket socket;
   for (const RdmaDevice& device : socket.devices()) {
     const auto verbs = read_verbs_ports(device.name);
+    const std::string function = Sysfs().uverbs_function(socket.uverbs(device.index));
     for (const RdmaPort& port : socket.ports(device)) {
-      Row row{device, port, {}, netns, {}};
+      Row row{device, port, {}, function, netns, {}};
       if (verbs && port.number >= 1 && port.number <= verbs->size()) {
         row.verbs = (*verbs)[port.number - 1];
       }
@@ -60,14 +63,18 @@ std::vector<Attachment> read_attachments(const StorePaths& paths) {
   return attachments;
 }
 
-// The device that was moved for the attachment, or that is on the function that it has.
+// The device that was moved for the attachment, or that is on the function that it has: a driver that
+// was bound anew has made another one.
 bool owns(const Attachment& attachment, const Row& row) {
   if (const Json* rdma = attachment.link.find("rdma")) {
-    return rdma->at("index").as_uint() == row.device.index;
+    const std::string& function = rdma->at("device").as_string();
+    return rdma->at("index").as_uint() == row.device.index ||
+           (!function.empty() && function == row.function);
   }
   for (const std::string& device : attachment.devices) {
+    if (device == row.function) return true;
     for (const std::string& name : Sysfs().rdma_devices(device)) {
-      if (name == row.device.name) return true;
+      if (row.netns.empty() && name == row.device.name) return true;
     }
   }
   return false;
@@ -77,6 +84,23 @@ std::vector<Row> rows_in(const Netns& netns, const std::string& path) {
   std::vector<Row> rows;
   netns.run([&] { rows = rows_here(path); });
   return rows;
+}
+
+bool has_device_of(const Attachment& attachment, const std::vector<Row>& rows) {
+  return std::any_of(rows.begin(), rows.end(),
+                     [&](const Row& row) { return owns(attachment, row); });
+}
+
+void add_owned(const Attachment& attachment, std::vector<Row> found, std::vector<Row>& rows) {
+  for (Row& row : found) {
+    if (owns(attachment, row)) rows.push_back(std::move(row));
+  }
+}
+
+void add_from_anywhere(const Attachment& attachment, NetnsCensus& census, std::vector<Row>& rows) {
+  census.each([&](const Netns& netns, const std::string& path) {
+    if (!has_device_of(attachment, rows)) add_owned(attachment, rows_in(netns, path), rows);
+  });
 }
 
 std::vector<Row> collect(const Invocation& invocation, const std::string& netns) {
@@ -89,12 +113,12 @@ std::vector<Row> collect(const Invocation& invocation, const std::string& netns)
     // In exclusive mode the host does not see what was lent to Pods.
     NetnsCensus census;
     for (const Attachment& attachment : attachments) {
-      if (attachment.link.find("rdma") == nullptr) continue;
-      const auto pod = census.find(attachment.netns, attachment.netns_path);
-      if (!pod) continue;
-      for (Row& row : rows_in(*pod, attachment.netns_path)) {
-        if (owns(attachment, row)) rows.push_back(std::move(row));
+      if (attachment.link.find("rdma") == nullptr || has_device_of(attachment, rows)) continue;
+      if (const auto pod = census.find(attachment.netns, attachment.netns_path)) {
+        add_owned(attachment, rows_in(*pod, attachment.netns_path), rows);
       }
+      // A Pod may have given it to a namespace of its own making.
+      if (!has_device_of(attachment, rows)) add_from_anywhere(attachment, census, rows);
     }
   }
   for (Row& row : rows) {

@@ -2,10 +2,12 @@
 #include <linux/if_link.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <span>
 
 #include "railcni/error.h"
+#include "railcni/log.h"
 #include "railcni/uplink.h"
 
 namespace railcni {
@@ -133,6 +135,25 @@ NetlinkMessage new_bond_message(const BondSpec& bond, RouteSocket* socket, uint3
     }
   };
   return new_link_message(link);
+}
+
+void create_bond(RouteSocket& socket, const BondSpec& bond, uint32_t mtu) {
+  const std::string what = "create bond " + bond.name;
+  std::string explanation;
+  const int error = socket.try_send(new_bond_message(bond, &socket, mtu), &explanation);
+  if (error == 0) return;
+  // Since Linux 6.18 a bond always goes by its ports' carrier, and may not be told not to. What the
+  // option asked for was another way to the same knowledge, for drivers that are long gone.
+  BondSpec rest = bond;
+  const auto removed = std::erase_if(rest.options, [](const BondSpec::Option& option) {
+    return option.attribute == IFLA_BOND_USE_CARRIER && option.value == 0;
+  });
+  if (removed == 0 || (error != EINVAL && error != EOPNOTSUPP)) {
+    throw kernel_refusal(what, error, explanation);
+  }
+  socket.send(new_bond_message(rest, &socket, mtu), what);
+  log_warning("bond " + bond.name +
+              ": this kernel has no use_carrier=0: the ports' carrier is what it goes by");
 }
 
 }  // namespace railcni

@@ -10,7 +10,7 @@ void each_other_namespace(const PodSide* pod, const std::function<bool(RouteSock
   const Netns home = Netns::current();
   NetnsCensus census;
   bool done = false;
-  census.each([&](const Netns& netns) {
+  census.each([&](const Netns& netns, const std::string&) {
     if (done || netns.id() == home.id()) return;
     if (pod != nullptr && netns.id() == pod->netns.id()) return;
     std::optional<RouteSocket> socket;

@@ -10,6 +10,7 @@
 
 #include "railcni/error.h"
 #include "railcni/log.h"
+#include "railcni/owed_names.h"
 #include "railcni/vf.h"
 
 namespace railcni {
@@ -167,6 +168,7 @@ NetdevState NetdevState::from_json(const Json& json) {
 }
 
 std::optional<LinkInfo> find_device_link(RouteSocket& socket, const std::string& device) {
+  if (device.empty()) return std::nullopt;  // which is what a virtual link shows
   for (LinkInfo& link : socket.links()) {
     // An IPoIB interface has a kind, as its children have, but those name no device.
     const bool is_hardware = link.kind.empty() || link.kind == "ipoib";
@@ -234,7 +236,16 @@ void restore_netdev(RouteSocket& host, int index, const NetdevState& original) {
   if (const auto extra = without(now->alt_names, original.alt_names); !extra.empty()) {
     restorer.send(alt_names_message(index, extra, false), "remove the alternative names");
   }
-  if (rename) restorer.name(rename_message(index, original.name), original.name);
+  if (rename && host.find_link(original.name)) {
+    // Not the name that a Pod gave it.
+    if (!is_parked_name(now->name)) {
+      restorer.send(rename_message(index, kParkedInterface), "park under another name");
+    }
+    log_warning("interface " + now->name + " cannot be called " + original.name +
+                " while another one has that name: it gets it when it is free");
+  } else if (rename) {
+    restorer.name(rename_message(index, original.name), original.name);
+  }
   for (const std::string& name : without(original.alt_names, now->alt_names)) {
     restorer.name(alt_names_message(index, {name}, true), name);
   }

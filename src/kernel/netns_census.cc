@@ -193,10 +193,11 @@ std::optional<Netns> NetnsCensus::find(const NetnsId& id, const std::string& pat
   return look_up(id);
 }
 
-void NetnsCensus::each(const std::function<void(const Netns&)>& visit) {
+void NetnsCensus::each(
+    const std::function<void(const Netns&, const std::string& path)>& visit) {
   collect();
   for (const auto& [inode, path] : paths_) {
-    if (const auto netns = Netns::open_if_exists(path)) visit(*netns);
+    if (const auto netns = Netns::open_if_exists(path)) visit(*netns, path);
   }
 }
 

@@ -69,6 +69,7 @@ std::string Sysfs::function_folder(const std::string& address) const {
 }
 
 std::optional<PciFunction> Sysfs::find_function(const std::string& address) const {
+  if (address.empty()) return std::nullopt;
   const std::string folder = function_folder(address);
   struct stat info {};
   if (stat(folder.c_str(), &info) != 0) {
@@ -94,6 +95,7 @@ std::optional<PciFunction> Sysfs::find_function(const std::string& address) cons
 }
 
 std::vector<std::string> Sysfs::interfaces(const std::string& address) const {
+  if (address.empty()) return {};
   return list_folder(function_folder(address) + "/net");
 }
 
@@ -140,6 +142,7 @@ std::vector<std::string> Sysfs::stacked_on(const std::string& interface) const {
 }
 
 std::vector<std::string> Sysfs::rdma_devices(const std::string& device) const {
+  if (device.empty()) return {};
   for (const char* bus : {"pci", "auxiliary"}) {
     auto names = list_folder(root_ + "/bus/" + bus + "/devices/" + device + "/infiniband");
     if (!names.empty()) return names;
@@ -148,11 +151,16 @@ std::vector<std::string> Sysfs::rdma_devices(const std::string& device) const {
 }
 
 std::string Sysfs::uverbs(const std::string& device) const {
+  if (device.empty()) return "";  // which is what one without hardware shows
   const std::string folder = root_ + "/class/infiniband_verbs/";
   for (const std::string& name : list_folder(folder)) {
     if (link_target(folder + name + "/device") == device) return name;
   }
   return "";
+}
+
+std::string Sysfs::uverbs_function(const std::string& name) const {
+  return name.empty() ? "" : link_target(root_ + "/class/infiniband_verbs/" + name + "/device");
 }
 
 std::vector<uint16_t> Sysfs::pkeys(const std::string& device, const std::string& interface) const {

@@ -73,6 +73,15 @@ std::vector<RdmaPort> RdmaSocket::ports(const RdmaDevice& device) {
   return ports;
 }
 
+std::string RdmaSocket::uverbs(uint32_t index) {
+  NetlinkMessage message = device_message(RDMA_NLDEV_CMD_GET_CHARDEV, index);
+  message.put_string(RDMA_NLDEV_ATTR_CHARDEV_TYPE, "uverbs");
+  std::string name;
+  (void)try_get(std::move(message),
+                [&name](const nlmsghdr* reply) { name = parse_rdma_chardev(reply); });
+  return name;
+}
+
 bool RdmaSocket::has_queue_pair(uint32_t index, uint32_t number) {
   NetlinkMessage message = device_message(RDMA_NLDEV_CMD_RES_QP_GET, index);
   message.put_u32(RDMA_NLDEV_ATTR_RES_LQPN, number);

@@ -8,6 +8,7 @@
 
 #include "railcni/error.h"
 #include "railcni/log.h"
+#include "railcni/owed_names.h"
 #include "railcni/way_home.h"
 
 namespace railcni {
@@ -15,7 +16,9 @@ namespace {
 
 constexpr size_t kLongestName = 63;  // IB_DEVICE_NAME_MAX of <rdma/ib_user_verbs.h>, less its end
 
+// 0 is "none" of either: a port without an interface, an interface of another namespace.
 bool belongs_to(RdmaSocket& socket, const RdmaDevice& device, const LinkInfo& interface) {
+  if (interface.index == 0) return false;
   for (const RdmaPort& port : socket.ports(device)) {
     if (port.interface_index == interface.index) return true;
   }
@@ -45,6 +48,18 @@ bool exists_somewhere(const Sysfs& sysfs, const Json& record) {
   return device.empty() || !sysfs.uverbs(device).empty();
 }
 
+// How often in a row it must be nowhere to be gone: while the kernel moves it, it is nowhere, too.
+constexpr int kGoneTries = 100;
+
+// Whether something could make an RDMA device where the recorded one was. (Of an auxiliary device
+// this is not known.)
+bool has_driver(const Sysfs& sysfs, const Json& record) {
+  const std::string& device = record.at("device").as_string();
+  if (!parse_pci_address(device)) return true;
+  const auto function = sysfs.find_function(device);
+  return function && !function->driver.empty();
+}
+
 // The kernel wants the caller, and not its socket alone, to be in the namespace that the device is
 // to leave.
 void bring_home(const Netns& pod, uint32_t index) {
@@ -55,7 +70,7 @@ void bring_home(const Netns& pod, uint32_t index) {
     int error = socket.try_move(index, host.fd());
     if (error == EEXIST) {
       // Its name is another one's in the host by now. This one the kernel would give it.
-      socket.try_rename(index, "ibdev" + std::to_string(index));
+      socket.try_rename(index, parked_rdma_name(index));
       error = socket.try_move(index, host.fd());
     }
     if (error == 0) return;
@@ -174,8 +189,8 @@ void lend_rdma(const Sysfs& sysfs, const Netns& pod, const Json& record) {
     const int refused = socket->try_rename(index, name_in_pod(record));
     if (refused == EEXIST) {
       throw Error(Code::kKernel, "rdmaDeviceName \"" + name_in_pod(record) +
-                                     "\": another RDMA device has that name (before Linux 7.0, a "
-                                     "name is used once on the whole node)");
+                                     "\": another RDMA device has that name (which is used once "
+                                     "on the whole node, whatever namespace it is in)");
     }
     if (refused != 0) {
       throw_errno(Code::kKernel, "rename RDMA device " + name + " to " + name_in_pod(record),
@@ -199,12 +214,14 @@ void return_rdma(const Sysfs& sysfs, const Netns* pod, const Json& record) {
   if (pod != nullptr) bring_home(*pod, index_of(record));
   RdmaSocket host;
   std::optional<RdmaDevice> home = find_home(host, sysfs, record);
+  int missed = 0;
   for (int tries = 0; !home && tries < kHomeTries; ++tries) {
-    if (!exists_somewhere(sysfs, record)) {
+    missed = exists_somewhere(sysfs, record) ? 0 : missed + 1;
+    if (missed > kGoneTries || (missed > 0 && !has_driver(sysfs, record))) {
       log_warning("RDMA device " + name + " is gone: nothing to bring back");
       return;
     }
-    if (pod != nullptr) break;
+    if (pod != nullptr && missed == 0) break;
     usleep(kHomePause);
     home = find_home(host, sysfs, record);
   }
@@ -219,8 +236,10 @@ void return_rdma(const Sysfs& sysfs, const Netns* pod, const Json& record) {
   if (home->name == name) return;
   const int error = host.try_rename(home->index, name);
   if (error == EEXIST) {
+    host.try_rename(home->index, parked_rdma_name(home->index));
     log_warning("RDMA device " + home->name + " cannot be called " + name +
-                " again: another one has that name by now");
+                " while another one has that name: it is " + parked_rdma_name(home->index) +
+                " until then");
   } else if (error != 0) {
     throw_errno(Code::kKernel, "rename RDMA device " + home->name + " to " + name, error);
   }

@@ -55,6 +55,14 @@ RdmaPort parse_rdma_port(const nlmsghdr* reply) {
   return port;
 }
 
+std::string parse_rdma_chardev(const nlmsghdr* reply) {
+  std::string name;
+  each_attribute(reply, 0, [&name](int type, const nlattr* attribute) {
+    if (type == RDMA_NLDEV_ATTR_CHARDEV_NAME) name = text(attribute);
+  });
+  return name;
+}
+
 std::optional<uint8_t> parse_rdma_netns_mode(const nlmsghdr* reply) {
   std::optional<uint8_t> mode;
   each_attribute(reply, 0, [&mode](int type, const nlattr* attribute) {

@@ -116,8 +116,7 @@ LinkInfo ensure_bond(RouteSocket& socket, const UplinkSpec& spec, const Base& ba
   int made = 0;
   if (!base.link) {
     // With the kernel's 1500 the ports would be lowered to it.
-    socket.send(new_bond_message(*spec.bond, &socket, uplink_mtu(socket, spec)),
-                "create bond " + spec.bond->name);
+    create_bond(socket, *spec.bond, uplink_mtu(socket, spec));
   }
   const auto bond = socket.find_link(spec.bond->name);
   if (!bond) missing(spec.bond->name);

@@ -8,6 +8,7 @@
 #include "railcni/log.h"
 #include "railcni/namespaces.h"
 #include "railcni/netns.h"
+#include "railcni/owed_names.h"
 #include "railcni/way_home.h"
 #include "src/kernel/vf_links.h"
 
@@ -56,8 +57,8 @@ int try_move(RouteSocket& pod, const LinkInfo& link, int host_fd, const NetdevSt
   const std::vector<std::string> names =
       first ? without(link.alt_names, original.alt_names) : link.alt_names;
   if (!names.empty()) pod.try_send(alt_names_message(link.index, names, false));
-  // Its old name may be somebody else's by now: the kernel makes one up then.
-  const std::string& name = first ? original.name : std::string("dev%d");
+  // Its old name may be somebody else's by now.
+  const std::string& name = first ? original.name : std::string(kParkedInterface);
   return pod.try_send(move_link_message(link.index, host_fd, name, 0), &explanation);
 }
 

@@ -2,6 +2,7 @@
 #include "railcni/error.h"
 #include "railcni/log.h"
 #include "railcni/netns.h"
+#include "railcni/owed_names.h"
 #include "railcni/rdma_device.h"
 #include "railcni/vf_device.h"
 #include "src/kernel/link_programs.h"
@@ -63,6 +64,7 @@ class Return {
   std::optional<NetdevState> original_;
   std::optional<VfHandle> handle_;
   VfState state_;
+  bool is_lost_ = false;  // the RDMA device did not come home
   std::string failures_;
 };
 
@@ -126,10 +128,13 @@ LinkInfo Return::bind_anew(const std::string& why) {
   vf.function = function_;
   rebind_vf(host_, sysfs_, vf);
   return_rdma_device(nullptr);  // it has its name again
+  is_lost_ = false;
   return *vf.link;
 }
 
 LinkInfo Return::fetch_interface() {
+  // Made anew with the interface.
+  if (is_lost_) return bind_anew("its RDMA device has not come back");
   if (const auto link = fetch_vf_link(host_, pod_, sysfs_, device_, index_, *original_)) {
     return *link;
   }
@@ -167,7 +172,13 @@ void Return::restore_interface() {
 
 void Return::run() {
   find_original();
-  collect([this] { return_rdma_device(pod_ != nullptr ? &pod_->netns : nullptr); });
+  try {
+    return_rdma_device(pod_ != nullptr ? &pod_->netns : nullptr);
+  } catch (const Error& error) {
+    // Nowhere, and the interface is there to be made anew with it.
+    is_lost_ = error.code() == Code::kIncomplete && original_.has_value();
+    if (!is_lost_) collect([&error] { throw error; });
+  }
   if (handle_) collect([this] { restore_physical_side(); });
   if (original_) collect([this] { restore_interface(); });
   if (handle_) collect([this] { restore_vf(host_, *handle_, state_); });

@@ -16,6 +16,9 @@
 //   D device                             owner ("network/containerID/ifname")
 //   E device                             state folder \0 owner: of an attachment that is recorded
 //                                        there (in /run/railcni only)
+//   O 'i' or 'r', device                 the name that is owed to the interface ('i') or the RDMA
+//                                        device ('r') on it, and the function's identity, JSON
+//                                        (railcni/owed_names.h)
 //   N                                    u32, the next pool id
 //   P pool \0 subnet                     PoolState, packed (ipam/pool_state.h)
 //   L address                            u32 pool id, and one of
@@ -78,6 +81,7 @@ constexpr char kMeta = 'M';
 constexpr char kAttachment = 'A';
 constexpr char kDevice = 'D';
 constexpr char kDistantDevice = 'E';
+constexpr char kOwedName = 'O';
 constexpr char kNextPoolId = 'N';
 constexpr char kPool = 'P';
 constexpr char kLease = 'L';

@@ -108,6 +108,7 @@ Result Add::run() {
     const std::vector<NamedLock> device_locks = lock_devices(devices);
     free_devices(session_, devices, key);
     give_names_back();
+    if (!devices.empty()) settle_names(session_);
     plan();
     claim_on_node(session_.paths, devices, key);
     try {
@@ -184,12 +185,7 @@ void Add::record_once() {
     attachment.devices = backend_->devices();
     attachment.link = plan_.link;
     if (!plan_.lock.empty()) attachment.link["lock"] = plan_.lock;
-    for (const std::string& device : attachment.devices) {
-      if (const auto other = claim_device(txn, device, attachment.key)) {
-        throw Error(Code::kTryAgainLater,
-                    "device " + device + " is in use by attachment " + other->to_string());
-      }
-    }
+    claim_devices(txn, attachment.devices, attachment.key);
     if (delegated_) {
       attachment.ipam = delegate_record(request_, config_);
     } else if (!chained_) {
@@ -261,7 +257,7 @@ void Add::save() {
 Result Add::execute() {
   NamedLock lock;
   if (!plan_.lock.empty()) {
-    lock = NamedLock::acquire(session_.paths, plan_.lock, kLockTimeout);
+    lock = NamedLock::acquire(node_paths(), plan_.lock, kLockTimeout);
   }
   LinkInfo link = backend_->attach({request_, config_, session_.host, *pod_, [this] { save(); }},
                                    *pod_netns_, attachment_.link);

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 
+#include "railcni/backend.h"
 #include "railcni/error.h"
 #include "railcni/log.h"
 
 namespace railcni {
 namespace {
-
-StorePaths node_paths() { return StorePaths::from_data_dir(""); }
 
 bool is_nodes(const StorePaths& paths) { return paths.state_dir == node_paths().state_dir; }
 
@@ -60,6 +59,40 @@ bool is_other(const std::optional<Owner>& owner, const Session& session, const A
   return owner && !(owner->key == key && owner->paths.state_dir == session.paths.state_dir);
 }
 
+// A function is claimed by who moves its interface, its RDMA device by who follows that one in the
+// chain: of one container.
+std::string counterpart(const std::string& device) {
+  if (device.starts_with(kGuidClaim)) return "";
+  if (device.starts_with(kRdmaClaim)) return device.substr(kRdmaClaim.size());
+  return std::string(kRdmaClaim) + device;
+}
+
+Error refusal_of(const std::string& device, const AttachmentKey& owner) {
+  const std::string who =
+      "container " + owner.container_id + " (attachment " + owner.to_string() + ")";
+  if (device.starts_with(kGuidClaim)) {
+    return Error(Code::kInvalidConfig, "GUID " + device.substr(kGuidClaim.size()) +
+                                           " is that of " + who + ": a fabric has each but once");
+  }
+  return Error(Code::kTryAgainLater, "device " + device + " is in use by " + who);
+}
+
+// The first claim that keeps `key` from one of the devices.
+std::optional<std::pair<std::string, Owner>> find_hindrance(Session& session,
+                                                            const std::vector<std::string>& devices,
+                                                            const AttachmentKey& key) {
+  for (const std::string& device : devices) {
+    auto owner = find_owner(session, device);
+    if (is_other(owner, session, key)) return std::pair(device, *owner);
+    const std::string other = counterpart(device);
+    if (!other.empty()) owner = find_owner(session, other);
+    if (!other.empty() && owner && owner->key.container_id != key.container_id) {
+      return std::pair(other, *owner);
+    }
+  }
+  return std::nullopt;
+}
+
 // reclaim_for() in another folder. An undo there may look at what is recorded here, and a file is
 // open once in a process.
 bool reclaim_elsewhere(Session& session, const StorePaths& paths, const Error& refusal) {
@@ -86,19 +119,21 @@ std::vector<NamedLock> lock_devices(const std::vector<std::string>& devices) {
 
 void free_devices(Session& session, const std::vector<std::string>& devices,
                   const AttachmentKey& key) {
+  // A reclaim undoes all that is recorded in a folder, so that there are few rounds.
+  while (const auto hindrance = find_hindrance(session, devices, key)) {
+    const auto& [device, owner] = *hindrance;
+    const Error refusal = refusal_of(device, owner.key);
+    const bool is_own = owner.paths.state_dir == session.paths.state_dir;
+    const bool may_be_free = is_own ? reclaim_for(session, refusal)
+                                    : reclaim_elsewhere(session, owner.paths, refusal);
+    const auto now = may_be_free ? find_owner(session, device) : owner;
+    if (now && now->key == owner.key) throw refusal;
+  }
+}
+
+void claim_devices(Txn& txn, const std::vector<std::string>& devices, const AttachmentKey& key) {
   for (const std::string& device : devices) {
-    const std::optional<Owner> owner = find_owner(session, device);
-    if (!is_other(owner, session, key)) continue;
-    const Error refusal(Code::kTryAgainLater, "device " + device + " is in use by container " +
-                                                  owner->key.container_id + " (attachment " +
-                                                  owner->key.to_string() + ")");
-    bool may_be_free = false;
-    if (owner->paths.state_dir == session.paths.state_dir) {
-      may_be_free = reclaim_for(session, refusal);
-    } else {
-      may_be_free = reclaim_elsewhere(session, owner->paths, refusal);
-    }
-    if (!may_be_free || is_other(find_owner(session, device), session, key)) throw refusal;
+    if (const auto owner = claim_device(txn, device, key)) throw refusal_of(device, *owner);
   }
 }
 
@@ -123,6 +158,10 @@ void release_on_node(const StorePaths& paths, const std::vector<std::string>& de
       erase_distant_owner(txn, device, {paths.state_dir, key});
     }
   });
+}
+
+bool is_unclaimed(Session& session, const std::string& device) {
+  return !find_owner(session, device).has_value();
 }
 
 bool still_has_devices(Session& session, const Attachment& attachment) {

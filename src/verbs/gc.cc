@@ -34,6 +34,7 @@ void undo_all(Session& session, const std::vector<Candidate>& stale, ReclaimRepo
       report.failed.push_back({*current, error.what()});
     }
   }
+  settle_names(session);
 }
 
 std::vector<Candidate> collect(Store& state, const std::string& network,

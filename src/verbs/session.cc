@@ -4,6 +4,7 @@
 #include "railcni/ipam.h"
 #include "railcni/ipam_role.h"
 #include "railcni/log.h"
+#include "railcni/owed_names.h"
 #include "railcni/routing.h"
 #include "src/verbs/delegated_ipam.h"
 #include "src/verbs/device_claims.h"
@@ -27,7 +28,7 @@ void undo_all_routing(Session& session, RouteSocket* pod, const Attachment& atta
   const RoutingPlan plan = RoutingPlan::from_json(attachment.routing);
   NamedLock lock;
   if (shares_host_rule(plan)) {
-    lock = NamedLock::acquire(session.paths, host_rule_lock(plan.host_table), kLockTimeout);
+    lock = NamedLock::acquire(node_paths(), host_rule_lock(plan.host_table), kLockTimeout);
   }
   // A link that we made goes with the detach.
   undo_routing(session.host, pod, plan, attachment.cni_type.empty() ? "" : attachment.key.ifname);
@@ -64,6 +65,8 @@ AttachmentKey attachment_key(const Request& request) {
   return {request.config.at("name").as_string(), request.container_id, request.ifname,
           chained ? request.chained_role : ""};
 }
+
+StorePaths node_paths() { return StorePaths::from_data_dir(""); }
 
 StorePaths store_paths(const Json& config) {
   const CommonConfig common = read_common_config(config);
@@ -152,7 +155,7 @@ void undo_recorded(Session& session, const Attachment& attachment, const std::st
   go_on_past([&] {
     if (!still_has_devices(session, attachment)) return;
     if (const Json* name = attachment.link.find("lock")) {
-      link_lock = NamedLock::acquire(session.paths, name->as_string(), kLockTimeout);
+      link_lock = NamedLock::acquire(node_paths(), name->as_string(), kLockTimeout);
     }
     backend->detach(session.host, side ? &*side : nullptr, attachment);
     const bool in_pod = attachment.link.find("linkInContainer") != nullptr;
@@ -161,7 +164,11 @@ void undo_recorded(Session& session, const Attachment& attachment, const std::st
     }
   });
   if (failure) throw *failure;
-  session.state->write([&attachment](Txn& txn) {
+  const std::vector<OwedName> missing = missing_names(Sysfs(), attachment.link);
+  bool settle = false;
+  session.state->write([&](Txn& txn) {
+    for (const OwedName& name : missing) put_owed_name(txn, name);
+    settle = !owed_names(txn).empty();
     release(txn, attachment.leases, attachment.key);
     for (const std::string& device : attachment.devices) {
       release_device(txn, device, attachment.key);
@@ -169,6 +176,7 @@ void undo_recorded(Session& session, const Attachment& attachment, const std::st
     erase_attachment(txn, attachment.key);
   });
   release_on_node(session.paths, attachment.devices, attachment.key);
+  if (settle) settle_names(session);
 }
 
 }  // namespace

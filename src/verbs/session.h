@@ -34,6 +34,10 @@ AttachmentKey attachment_key(const Request& request);
 // to do with each other): DATADIR/NETWORK, or networks/NETWORK in the default folder.
 StorePaths store_paths(const Json& config);
 
+// Where the node's own state is, whatever dataDir says: what guards the kernel's things, which a
+// node has once, is there.
+StorePaths node_paths();
+
 // One verb's hold on the state.
 struct Session {
   StorePaths paths;
@@ -78,6 +82,11 @@ void check_leases(Store& state, const Attachment& attachment);
 // attachment's lock. Throws when the link could not be undone; the record then stays.
 // `path_hint` is another path where the Pod's namespace may be (CNI_NETNS), or empty.
 void undo(Session& session, const Attachment& attachment, const std::string& path_hint = "");
+
+// Gives devices of the host the names that are owed to them (railcni/owed_names.h), as far as those
+// are free by now. A device that an attachment has, or that another railcni is looking at, is left
+// for later. Logs what fails.
+void settle_names(Session& session);
 
 // Undoes the attachments whose network namespace is gone (see reclaim_stale()).
 ReclaimReport reclaim(Session& session, bool dry_run);

@@ -161,7 +161,7 @@ TEST_CASE("env: VERSION needs nothing and waits for nothing") {
   Command command;
   command.argv = {plugin.binary};
   command.env = {"CNI_COMMAND=VERSION"};
-  command.timeout = std::chrono::seconds(10);
+  command.timeout = std::chrono::minutes(1);
   const Json versions = Json::strings(kVersions);
   for (const auto mode :
        {Command::Stdin::kSilent, Command::Stdin::kClosed, Command::Stdin::kText}) {

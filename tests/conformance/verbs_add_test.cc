@@ -24,8 +24,8 @@ TEST_CASE("ADD: the link, its addresses, and a fabric that answers") {
   for (const Json& address : links.as_array().at(0).at("addr_info").as_array()) {
     CHECK((address.find("tentative") == nullptr || address.find("optimistic") != nullptr));
   }
-  CHECK(can_ping("fd00:9::1", pod.path()));
-  CHECK(can_ping("10.9.0.1", pod.path()));
+  CHECK(reaches("fd00:9::1", pod.path()));
+  CHECK(reaches("10.9.0.1", pod.path()));
   const Json link = link_of("net1", pod.path());
   CHECK(link.at("mtu") == Json(1400));
   CHECK(link.at("address").as_string() == "02:00:00:00:09:01");
@@ -42,8 +42,8 @@ TEST_CASE("ADD: Pods on one rail reach each other") {
   REQUIRE(plugin.call("ADD", plugin.config(), container_in(a, "ctr-a")).ok());
   REQUIRE(plugin.call("ADD", plugin.config(), container_in(b, "ctr-b")).ok());
   CHECK(plugin.leased() == std::vector<std::string>{"10.9.0.10/24", "10.9.0.11/24"});
-  CHECK(can_ping("10.9.0.11", a.path()));
-  CHECK(can_ping("10.9.0.10", b.path()));
+  CHECK(reaches("10.9.0.11", a.path()));
+  CHECK(reaches("10.9.0.10", b.path()));
 }
 
 TEST_CASE("ADD: an interface of that name that is not ours is an error, and stays") {

@@ -148,7 +148,7 @@ TEST_CASE("dhcp asks by the link that is there already, and says good-bye by it"
   DhcpServer server(world.rail.fabric());
   const std::string socket = world.dir + "/dhcp.sock";
   Child daemon({.argv = {"/usr/lib/cni/dhcp", "daemon", "-socketpath", socket}});
-  for (int i = 0; i < 500 && access(socket.c_str(), F_OK) != 0; ++i) usleep(10'000);
+  REQUIRE(eventually([&] { return access(socket.c_str(), F_OK) == 0; }));
   const Json list = world.list(Json::object({{"type", "dhcp"}, {"daemonSocketPath", socket}}));
   const Call add = world.runtime.add(list, world.container);
   INFO(add.describe());
@@ -164,8 +164,7 @@ TEST_CASE("dhcp asks by the link that is there already, and says good-bye by it"
   const Call del = world.runtime.del(list, world.container);
   INFO(del.describe());
   CHECK(del.ok());
-  for (int i = 0; i < 200 && !server.released(); ++i) usleep(10'000);
-  CHECK(server.released());
+  CHECK(eventually([&] { return server.released(); }));
   world.require_nothing_left();
   daemon.kill();
   daemon.wait();

@@ -58,7 +58,7 @@ TEST_CASE("dropin: sbr beside the original, behind Debian's bridge") {
   CHECK(routes("net1", theirs.pod.path()).empty());
   CHECK(routes("net1", pod.path()) == std::vector<std::string>{"10.7.0.0/24"});
   CHECK(routes("eth0", pod.path()) == routes("eth0", theirs.pod.path()));
-  CHECK(can_ping("10.7.0.1", pod.path()));
+  CHECK(reaches("10.7.0.1", pod.path()));
 
   // Neither can be added twice over by the next one's undoing.
   CHECK(ours.del(list, here).ok());

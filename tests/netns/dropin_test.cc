@@ -324,7 +324,7 @@ spec:
   INFO(added.describe());
   REQUIRE(added.ok());
   CHECK(addresses_of("net1", cluster.pod.path()) == std::vector<std::string>{"172.16.11.1/16"});
-  CHECK(can_ping("172.16.11.254", cluster.pod.path()));
+  CHECK(reaches("172.16.11.254", cluster.pod.path()));
   CHECK(runtime.del(list, cluster.rail(1)).ok());
   CHECK(leased(dir).empty());
 }

@@ -148,12 +148,10 @@ TEST_CASE("an ADD with host-local killed at any system call is undone when its P
     pod.destroy();
     INFO("killed at system call " << n);
     // A host-local that was just started ends by itself; gc passes over what it still works on.
-    std::string left = "?";
-    for (int i = 0; i < 100 && !left.empty(); ++i) {
+    CHECK(eventually([&] {
       cli(bench.dir, {"gc"});
-      left = bench.reserved();
-    }
-    CHECK(left.empty());
+      return bench.reserved().empty();
+    }));
     CHECK(changes_since(bench.host_before).empty());
     if (!killed) break;
   }
@@ -189,9 +187,7 @@ TEST_CASE("a plugin that outlives the railcni that called it is waited for") {
   bench.runtime = Runtime(path);
   bench.list["plugins"].as_array()[0]["ipam"] = Json::object({{"type", "slow"}});
   Child add(bench.command("ADD"));
-  for (int i = 0; i < 500 && text_of_file(bench.dir + "/calls").empty(); ++i) {
-    run({.argv = {"/bin/sleep", "0.01"}});
-  }
+  REQUIRE(eventually([&] { return !text_of_file(bench.dir + "/calls").empty(); }));
   kill(add.pid(), SIGKILL);  // railcni alone
   add.wait();
   REQUIRE(bench.runtime.del(bench.list, bench.container).ok());

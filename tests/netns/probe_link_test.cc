@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds kAtMost{2000};
+constexpr milliseconds kAtMost{60000};
 
 IpAddress one(const std::string& text) { return IpAddress::parse(text).value(); }
 
@@ -117,7 +117,7 @@ TEST_CASE("probe: a link that is down is an error") {
 TEST_CASE("probe: a link that goes down or away meanwhile ends the probe") {
   ProbeWorld world;
   const std::string command = GENERATE("link set net1 down", "link del net1");
-  world.timing.last_wait = milliseconds(20000);
+  world.timing.last_wait = milliseconds(300000);
   const auto start = std::chrono::steady_clock::now();
   std::thread saboteur([&] {
     std::this_thread::sleep_for(milliseconds(300));
@@ -125,7 +125,7 @@ TEST_CASE("probe: a link that goes down or away meanwhile ends the probe") {
   });
   CHECK_THROWS_AS(world.find_conflicts({"10.9.0.7", "fd09::7"}), Error);
   saboteur.join();
-  CHECK(std::chrono::steady_clock::now() - start < milliseconds(10000));
+  CHECK(std::chrono::steady_clock::now() - start < milliseconds(150000));
 }
 
 TEST_CASE("probe: by the kernel: owners, on a link whose address has not 6 bytes") {

@@ -198,7 +198,7 @@ TEST_CASE("overlay: the host and the hijacked subnets are reached by the cluster
   CHECK(link.at("txqlen").as_int() == 777);
   CHECK(link.at("address").as_string() == "0a:1b:ac:10:0b:0a");
   // The node reaches the rail's address by the Pod's eth0.
-  CHECK(can_ping("172.16.11.10", ""));
+  CHECK(reaches("172.16.11.10", ""));
   CHECK_THAT(run({.argv = {"/sbin/ip", "rule"}}).out,
              Catch::Contains("999:\tfrom all to 172.16.11.10 lookup 500"));
   CHECK(cluster.runtime.check(list, cluster.rail(1)).ok());
@@ -228,8 +228,8 @@ TEST_CASE("underlay: the Pod's first interface reaches its own host through veth
   INFO(add.describe());
   REQUIRE(add.ok());
   CHECK(addresses_of("veth0", pod.path()) == std::vector<std::string>{"169.254.100.1/32"});
-  CHECK(can_ping("172.16.11.1", pod.path()));
-  CHECK(can_ping("172.16.11.10", ""));
+  CHECK(reaches("172.16.11.1", pod.path()));
+  CHECK(reaches("172.16.11.10", ""));
   CHECK(runtime.check(list, container).ok());
   SECTION("DEL") {
     CHECK(runtime.del(list, container).ok());

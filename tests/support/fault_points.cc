@@ -7,6 +7,7 @@
 //   send   sendmsg, sendto: netlink requests (a "get" reads, a "set" changes) and probes
 //   recv   recv on a netlink socket
 //   sysfs  write to a file of sysfs or procfs
+// The call of a send is "get", "set", "rdma-set" or "sendto".
 //
 // In the environment:
 //   RAILCNI_FAULT=WHAT[:KIND]:N   does WHAT at the N-th step, from 1, or the N-th of these kinds or
@@ -16,8 +17,9 @@
 //   RAILCNI_FAULT_LOG=FILE        gets a line "NUMBER KIND CALL" for each step, with " WHAT" behind
 //                                 it where a fault struck. A walk over N is at its end when none
 //                                 did.
-// WHAT is "kill" (SIGKILL before the call), "killed-after" (when it has happened), or the name of
-// an errno, with which the call fails without having been made. A recv that fails with ENOBUFS
+// WHAT is "kill" (SIGKILL before the call), "killed-after" (when it has happened), "killed-in-US" (as
+// many microseconds after it began, while the kernel is at work on it, or when it has happened if
+// that comes first), or the name of an errno, with which the call fails without having been made. A recv that fails with ENOBUFS
 // takes what was to be received with it, as the kernel's own does; a commit that fails is an abort.
 //
 // Wrapping, and not hooks in the sources: the walk goes over what is shipped, object by object, the
@@ -29,6 +31,7 @@
 #include <lmdb.h>
 #include <rdma/rdma_netlink.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -134,6 +137,11 @@ class Step {
     log_step(kind, call, what.empty() ? "" : " " + what);
     if (what.empty()) return;
     if (what == "kill") die();
+    if (what.starts_with(kKilledIn)) {
+      kill_in(static_cast<useconds_t>(atoi(what.c_str() + kKilledIn.size())));
+      dies_after_ = true;
+      return;
+    }
     if (what == "killed-after") {
       dies_after_ = true;
       return;
@@ -158,6 +166,18 @@ class Step {
   }
 
  private:
+  static constexpr std::string_view kKilledIn = "killed-in-";
+
+  // From beside, since this process is to be in its call by then.
+  static void kill_in(useconds_t microseconds) {
+    const int self = static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0));
+    if (self < 0) refuse("there is no pidfd");
+    if (fork() != 0) return;
+    usleep(microseconds);
+    syscall(SYS_pidfd_send_signal, self, SIGKILL, nullptr, 0);
+    _exit(0);
+  }
+
   [[noreturn]] static void die() {
     kill(getpid(), SIGKILL);
     for (;;) pause();
@@ -187,7 +207,7 @@ const char* call_of(int fd, const msghdr* message) {
   if (option_of(fd, SO_PROTOCOL) == NETLINK_RDMA) {
     const auto operation = header->nlmsg_type & 0x3ff;
     const bool sets = operation == RDMA_NLDEV_CMD_SET || operation == RDMA_NLDEV_CMD_SYS_SET;
-    return sets ? "set" : "get";
+    return sets ? "rdma-set" : "get";
   }
   // rtnetlink's are in fours: new, delete, get, set.
   return header->nlmsg_type % 4 == RTM_GETLINK % 4 ? "get" : "set";

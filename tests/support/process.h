@@ -23,7 +23,8 @@ struct Command {
   enum class Stdin { kText, kSilent, kClosed } stdin_mode = Stdin::kText;
   std::string netns = {};        // path of the network namespace to run in; empty: the caller's
   std::string stdout_path = {};  // a file for stdout instead of catching it; "-" closes it
-  std::chrono::milliseconds timeout = std::chrono::seconds(60);
+  // For what hangs, and not for what is slow.
+  std::chrono::milliseconds timeout = std::chrono::minutes(10);
 };
 
 struct Outcome {

@@ -88,11 +88,26 @@ Outcome run_ip(const std::string& arguments, const std::string& netns) {
   return run(command);
 }
 
-// Removes what changes without anybody's doing.
+// What the kernel makes of a link's link-local address comes in the background, when the carrier is
+// there and the duplicate address detection over: the address and its routes.
+bool comes_by_itself(const Json& entry) {
+  const Json* scope = entry.find("scope");
+  const Json* family = entry.find("family");
+  if (family != nullptr && scope != nullptr) {
+    return family->as_string() == "inet6" && scope->as_string() == "link";
+  }
+  const Json* to = entry.find("dst");
+  return to != nullptr && to->is_string() &&
+         (to->as_string().starts_with("fe80:") || to->as_string().starts_with("ff00:"));
+}
+
+// Without what changes without anybody's doing.
 Json without_volatile(const Json& json) {
   if (json.is_array()) {
     Json::Array items;
-    for (const Json& item : json.as_array()) items.push_back(without_volatile(item));
+    for (const Json& item : json.as_array()) {
+      if (!comes_by_itself(item)) items.push_back(without_volatile(item));
+    }
     return Json::array(std::move(items));
   }
   if (!json.is_object()) return json;
@@ -126,7 +141,7 @@ void describe_changes(const std::string& what, const Json::Array& before, const 
 
 // The kernel brings a link's carrier and link-local address up in the background.
 void wait_until_settled(const std::string& ifname, const std::string& netns) {
-  for (int i = 0; i < 500; ++i) {
+  const bool settled = eventually([&] {
     const Json links = ip_json("addr show dev " + ifname, netns);
     const Json& link = links.as_array().at(0);
     bool has_link_local = false;
@@ -135,10 +150,9 @@ void wait_until_settled(const std::string& ifname, const std::string& netns) {
         has_link_local = address.find("tentative") == nullptr;
       }
     }
-    if (link.at("operstate").as_string() == "UP" && has_link_local) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  throw std::runtime_error(ifname + " did not come up");
+    return link.at("operstate").as_string() == "UP" && has_link_local;
+  });
+  if (!settled) throw std::runtime_error(ifname + " did not come up");
 }
 
 }  // namespace
@@ -263,6 +277,19 @@ std::vector<std::string> addresses_of(const std::string& ifname, const std::stri
   return result;
 }
 
+bool eventually(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return true;
+}
+
+bool reaches(const std::string& address, const std::string& netns) {
+  return eventually([&] { return can_ping(address, netns); });
+}
+
 bool can_ping(const std::string& address, const std::string& netns) {
   Command command;
   command.argv = {"ping", "-c", "1", "-W", "2", "-n", address};
@@ -282,16 +309,14 @@ Json snapshot(const std::string& netns) {
 
 std::string changes_since(const Json& before, const std::string& netns) {
   std::string changes;
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-  for (bool first = true; first || std::chrono::steady_clock::now() < end; first = false) {
-    if (!first) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  eventually([&] {
     const Json now = snapshot(netns);
     changes.clear();
     for (const auto& [what, entries] : before.as_object()) {
       describe_changes(what, entries.as_array(), now.at(what).as_array(), changes);
     }
-    if (changes.empty()) break;
-  }
+    return changes.empty();
+  });
   return changes;
 }
 

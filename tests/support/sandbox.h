@@ -80,15 +80,23 @@ Json ip_json(const std::string& arguments, const std::string& netns = "");
 Json link_of(const std::string& ifname, const std::string& netns = "");
 // Its addresses as "10.0.0.1/24", link-local ones left out.
 std::vector<std::string> addresses_of(const std::string& ifname, const std::string& netns = "");
-// True when a packet from inside `netns` reaches `address`.
-bool can_ping(const std::string& address, const std::string& netns);
 
-// All links, addresses, routes of all tables and rules, without what changes by itself (ages,
-// counters).
+// Asks again until it is true; false after two minutes, which is for what will never be. For what
+// comes in the background, and a machine may be slow.
+bool eventually(const std::function<bool()>& condition);
+
+// True when a packet from inside `netns` reaches `address` (and the answer comes back), asked once:
+// for what must not be reached.
+bool can_ping(const std::string& address, const std::string& netns);
+// The same, eventually: the neighbours have to find each other first, and links to come up.
+bool reaches(const std::string& address, const std::string& netns);
+
+// All links, addresses, routes of all tables and rules, without what changes by itself: ages,
+// counters, and the link-local addresses that the kernel gives to links, with their routes.
 Json snapshot(const std::string& netns = "");
 
 // What differs from an earlier snapshot, in words; empty when nothing was left behind. The kernel
-// takes a namespace apart in the background, so a difference gets a few seconds to go away.
+// takes a namespace apart in the background, so a difference gets some time to go away.
 std::string changes_since(const Json& before, const std::string& netns = "");
 
 // The sysctl net/PATH as seen in a namespace, without the newline.

@@ -13,8 +13,8 @@ using namespace railcni::test;
 namespace {
 
 // Between two of these nothing changes outside of the process.
-const char* const kKilled = "killed-after:commit+set+sysfs";
-const char* const kFailing = "EIO:commit+set+sysfs";
+const char* const kKilled = "killed-after:commit+set+rdma-set+sysfs";
+const char* const kFailing = "EIO:commit+set+rdma-set+sysfs";
 
 // The machine with one attachment, of a Pod that is made when it is needed.
 class VmWorld : public FaultWorld {

@@ -43,17 +43,6 @@ name_rails() {
   rename_nic 0000:04:00.0 rail2b
 }
 
-# suite NAME ARGUMENTS...: a test program of the build; it appends "PASSED FAILED" to the counts.
-suite() {
-  name=$1
-  shift
-  rm -f /tmp/counts
-  RAILCNI_BIN=/build/railcni RAILCNI_TEST_COUNTS=/tmp/counts "/build/tests/$name" \
-    --use-colour no "$@" || true
-  # A program that died before its end has no counts: that is a failure too.
-  cat /tmp/counts >>/out/counts || { echo "$name: died"; echo "0 1" >>/out/counts; }
-}
-
 # In all of them RDMA devices belong to one network namespace each (netns_mode=0): that cannot be
 # set once there is another namespace.
 case $lane in
@@ -83,29 +72,15 @@ esac
 
 # The VM is the host of these tests: VFs belong to its own network namespace.
 export RAILCNI_TEST_HOST=machine
-# A lane takes two minutes, or five on a busy machine. What does not end is told, with where each
-# process waits in the kernel.
-tell_what_is_stuck() {
-  echo "guest: no end after ${patience} seconds; what still runs:"
-  for process in /proc/[0-9]*; do
-    # Not the kernel's threads: they have no program.
-    [ -n "$(tr '\0' ' ' <"$process/cmdline")" ] || continue
-    echo "$(basename "$process"): $(tr '\0' ' ' <"$process/cmdline")"
-    cat "$process/stack" || true
-  done
+. /cases.sh
+# What cannot be killed stays, until there is another VM.
+cases_hopeless() {
   echo w >/proc/sysrq-trigger
-}
-patience=600
-(
-  sleep "$patience"
-  tell_what_is_stuck
   echo b >/proc/sysrq-trigger
-) &
+}
 if [ -f /out/script ]; then
   sh /out/script
-elif [ -s /out/pattern ]; then
-  suite vm "$(cat /out/pattern)"
 else
-  suite vm "[$lane]"
+  RAILCNI_BIN=/build/railcni cases_run /out/cases /build/tests/vm --use-colour no
 fi
 touch /out/finished

@@ -121,7 +121,7 @@ TEST_CASE("neighbours learn of an address' new queue pair at once", "[infiniband
       const Json neighbours = ip_json(std::string("neigh show ") + address, two.path());
       return neighbours.as_array().at(0).at("lladdr") == now.c_str();
     }));
-    CHECK(can_ping(address, two.path()));
+    CHECK(reaches(address, two.path()));
   }
   world.del(near, first);
   world.del(far, second);

@@ -48,7 +48,7 @@ TEST_CASE("ipvlan Pods reach each other in each mode", "[ethernet]") {
     CHECK(link.at("mtu") == 1400);
     CHECK(link.at("address") == link_of("rail1").at("address"));
     const std::string address = addresses_of("net1", two.path()).front();
-    CHECK(can_ping(address.substr(0, address.find('/')), one.path()));
+    CHECK(reaches(address.substr(0, address.find('/')), one.path()));
     CHECK(runtime.check(list, first).ok());
     for (const Container& container : {first, second}) CHECK(runtime.del(list, container).ok());
     CHECK(link_of("net1", one.path()).is_null());
@@ -68,7 +68,7 @@ TEST_CASE("an l2 ipvlan Pod reaches the other end of the wire", "[ethernet]") {
   REQUIRE(runtime.add(near_list, {.id = "near", .netns = near.path()}).ok());
   REQUIRE(runtime.add(far_list, {.id = "far", .netns = far.path()}).ok());
   const std::string address = addresses_of("net1", far.path()).front();
-  CHECK(can_ping(address.substr(0, address.find('/')), near.path()));
+  CHECK(reaches(address.substr(0, address.find('/')), near.path()));
   CHECK(runtime.del(near_list, {.id = "near", .netns = near.path()}).ok());
   CHECK(runtime.del(far_list, {.id = "far", .netns = far.path()}).ok());
 }

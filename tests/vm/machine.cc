@@ -1,12 +1,10 @@
 #include "tests/vm/machine.h"
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <stdexcept>
-#include <thread>
 
 namespace railcni::test {
 namespace {
@@ -75,15 +73,6 @@ bool has_settled(const std::string& nic) {
     if (address.at("scope").as_string() == "link") return address.find("tentative") == nullptr;
   }
   return false;
-}
-
-bool eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return true;
 }
 
 std::string pci_address_of(const std::string& ifname) {

@@ -58,11 +58,8 @@ std::vector<std::string> rdma_devices(const std::string& netns = "");
 // pair's number in an IPoIB link's address.
 Json machine_snapshot();
 // What differs from an earlier one, in words, carriers left out; empty when it is (or comes to be,
-// within seconds) the same.
+// soon) the same.
 std::string machine_changes_since(const Json& before);
-
-// Asks again for up to ten seconds: links come up in the background.
-bool eventually(const std::function<bool()>& condition);
 
 // The names in a folder, sorted; none when it cannot be read.
 std::vector<std::string> list_folder(const std::string& path);

@@ -80,7 +80,7 @@ std::string guid_of(const std::string& ifname, const std::string& netns) {
 }
 
 bool reaches(const std::string& address, const Pod& pod) {
-  return eventually([&] { return can_ping(address, pod.path()); });
+  return reaches(address, pod.path());
 }
 
 }  // namespace railcni::test

@@ -1,18 +1,34 @@
 #!/bin/sh
-# Makes a root file system of Debian trixie in the cache, and prints its path: the kernel, the QEMU
-# that runs it and the guest's tools, together. Nothing is installed on this machine: the packages
-# are unpacked into a folder, without their maintainer scripts.
+# Makes a root file system of Debian packages in the cache, and prints its path. Nothing is installed
+# on this machine: the packages are unpacked into a folder, without their maintainer scripts.
+# Usage: root.sh [KERNEL]
+# KERNEL is 6.12 (when it is left out), 6.1 or newest. The root of 6.12 is a whole Debian trixie: the
+# kernel, the QEMU that runs it and the guest's tools, together. The others have their kernel and what
+# builds modules for it, and are used beside that one.
 set -eu
 
-suite=trixie
-packages="?essential base-files
-  qemu-system-x86 linux-image-amd64 linux-headers-amd64 gcc make kmod busybox-static
-  iproute2 iputils-ping ethtool rdma-core ibverbs-utils containernetworking-plugins
-  libstdc++6 procps strace util-linux"
+kernel=${1:-6.12}
+suites=trixie
+packages="?essential base-files linux-image-amd64 linux-headers-amd64 gcc make kmod"
+case $kernel in
+  6.1) suites=bookworm ;;
+  6.12)
+    packages="$packages qemu-system-x86 busybox-static
+      iproute2 iputils-ping ethtool rdma-core ibverbs-utils containernetworking-plugins
+      libstdc++6 procps strace util-linux"
+    ;;
+  # Debian's newest release candidates aside; sid often has an older one, and no compiler of trixie's.
+  newest) suites="trixie trixie-backports" ;;
+  *)
+    echo "vm: there is no kernel \"$kernel\": 6.1, 6.12 or newest" >&2
+    exit 2
+    ;;
+esac
+suite=${suites##* }
 
 cache=${RAILCNI_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/railcni}
 # The script is what decides what is in the root.
-root=$cache/vm-$(sha256sum "$0" | cut -c 1-12)
+root=$cache/vm-$(sha256sum "$0" | cut -c 1-12)-$kernel
 
 if [ -d "$root" ]; then
   echo "$root"
@@ -21,14 +37,14 @@ fi
 
 mkdir -p "$cache"
 # Of two that start together one makes the root, and the other waits for it.
-exec 9>"$cache/vm-root.lock"
+exec 9>"$cache/vm-root-$kernel.lock"
 flock 9
 if [ -d "$root" ]; then
   echo "$root"
   exit
 fi
 
-echo "==> unpacking a $suite root for the VM tests into $root" >&2
+echo "==> unpacking a $suite root with kernel $kernel for the VM tests into $root" >&2
 work=$root.part
 rm -rf "$work"
 mkdir -p "$work/apt/lists/partial" "$work/apt/archives/partial" "$work/root"
@@ -57,7 +73,9 @@ debian_uris() {
   done
 }
 debian_uris | sort -u | while read -r uri; do
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main"
+  for each in $suites; do
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $each main"
+  done
 done >"$work/apt/sources.list"
 [ -s "$work/apt/sources.list" ] || {
   echo "vm: no source of $own_suite is in /etc/apt, whose mirror could serve" >&2
@@ -75,7 +93,7 @@ apt() {
 }
 apt update
 # shellcheck disable=SC2086  # a list
-apt install --yes --download-only $packages
+apt install --yes --download-only --target-release "$suite" $packages
 
 # base-files first: it has the links /bin -> usr/bin and so on.
 for deb in "$work"/apt/archives/base-files_*.deb "$work"/apt/archives/*.deb; do
@@ -87,8 +105,8 @@ rm -rf "$work/root/usr/share/doc" "$work/root/usr/share/man" "$work/root/usr/sha
 echo 'root:x:0:0:root:/root:/bin/sh' >"$work/root/etc/passwd"
 echo 'root:x:0:' >"$work/root/etc/group"
 ln -s mawk "$work/root/usr/bin/awk"
-for kernel in "$work"/root/lib/modules/*; do
-  chroot "$work/root" /sbin/depmod "${kernel##*/}"
+for modules in "$work"/root/lib/modules/*; do
+  chroot "$work/root" /sbin/depmod "${modules##*/}"
 done
 
 mv "$work/root" "$root"

@@ -83,8 +83,8 @@ TEST_CASE("two Pods with a VF each reach each other with all that is configured"
   CHECK(vf.at("spoofchk") == false);
   CHECK(vf.at("rate").at("max_tx") == 200);
 
-  CHECK(can_ping(address_of(two), one.path()));
-  CHECK(can_ping(address_of(one), two.path()));
+  CHECK(reaches(address_of(two), one.path()));
+  CHECK(reaches(address_of(one), two.path()));
   const Call check = world.runtime.check(first, first_container);
   INFO(check.describe());
   CHECK(check.ok());
@@ -167,7 +167,7 @@ TEST_CASE("eight VFs go to eight Pods at once and come back", "[ethernet]") {
       }
     };
     start_all("ADD");
-    for (size_t i = 1; i < pods.size(); ++i) CHECK(can_ping(address_of(pods[i]), pods[0].path()));
+    for (size_t i = 1; i < pods.size(); ++i) CHECK(reaches(address_of(pods[i]), pods[0].path()));
     start_all("DEL");
     CHECK(machine_changes_since(world.before) == "");
   }

@@ -65,7 +65,7 @@ struct Node {
 };
 
 bool reaches(const Node& from, const Node& to) {
-  return eventually([&] { return can_ping(to.address, from.pod.path()); });
+  return test::reaches(to.address, from.pod.path());
 }
 
 bool is_up(const std::string& ifname) {
@@ -338,6 +338,12 @@ TEST_CASE("uplink: every bond option arrives at the kernel", "[ethernet]") {
     const Json link = link_of("bond0");
     if (link.is_null()) continue;
     const Json& data = info_data(link);
+    if (call.process.err.find("this kernel has no use_carrier=0") != std::string::npos) {
+      CHECK(wanted.option == std::string("use_carrier=0"));
+      a.require_deleted();
+      ip("link del bond0");
+      continue;
+    }
     const Json* value = data.find(wanted.key);
     if (value == nullptr) {
       // Shown under the 802.3ad's own part in some versions.

@@ -3,7 +3,6 @@
 #include <linux/etherdevice.h>
 #include <linux/if_link.h>
 #include <linux/netdevice.h>
-#include <linux/version.h>
 #include <net/addrconf.h>
 
 #include "hca.h"
@@ -62,19 +61,15 @@ static int hca_query_device(struct ib_device *ibdev, struct ib_device_attr *attr
 	return 0;
 }
 
-static bool hca_netdev_up(struct ib_device *ibdev)
+static bool hca_netdev_up(struct hca_dev *hca)
 {
-	struct net_device *ndev = ib_device_get_netdev(ibdev, HCA_PORT);
-	bool up = ndev && netif_running(ndev) && netif_carrier_ok(ndev);
-
-	dev_put(ndev);
-	return up;
+	return netif_running(hca->ndev) && netif_carrier_ok(hca->ndev);
 }
 
 static int hca_query_port(struct ib_device *ibdev, u32 port, struct ib_port_attr *attr)
 {
 	struct hca_dev *hca = to_hca(ibdev);
-	bool up = hca->eth ? hca_netdev_up(ibdev) : hca_port_active(hca);
+	bool up = hca->ndev ? hca_netdev_up(hca) : hca_port_active(hca);
 
 	attr->state = up ? IB_PORT_ACTIVE : IB_PORT_DOWN;
 	attr->phys_state = up ? IB_PORT_PHYS_STATE_LINK_UP : IB_PORT_PHYS_STATE_POLLING;
@@ -82,7 +77,7 @@ static int hca_query_port(struct ib_device *ibdev, u32 port, struct ib_port_attr
 	attr->max_vl_num = 1;
 	attr->active_width = IB_WIDTH_4X;
 	attr->max_mtu = IB_MTU_4096;
-	if (hca->eth) {
+	if (hca->ndev) {
 		attr->active_mtu = IB_MTU_1024;
 		attr->active_speed = IB_SPEED_EDR;
 		attr->gid_tbl_len = HCA_GID_TBL_LEN_ETH;
@@ -114,7 +109,7 @@ static int hca_port_immutable(struct ib_device *ibdev, u32 port, struct ib_port_
 	struct ib_port_attr attr = {};
 
 	imm->core_cap_flags =
-		to_hca(ibdev)->eth ? RDMA_CORE_PORT_IBA_ROCE_UDP_ENCAP : RDMA_CORE_PORT_IBA_IB;
+		to_hca(ibdev)->ndev ? RDMA_CORE_PORT_IBA_ROCE_UDP_ENCAP : RDMA_CORE_PORT_IBA_IB;
 	imm->max_mad_size = IB_MGMT_MAD_SIZE;
 	hca_query_port(ibdev, port, &attr);
 	imm->gid_tbl_len = attr.gid_tbl_len;
@@ -124,7 +119,7 @@ static int hca_port_immutable(struct ib_device *ibdev, u32 port, struct ib_port_
 
 static enum rdma_link_layer hca_link_layer(struct ib_device *ibdev, u32 port)
 {
-	return to_hca(ibdev)->eth ? IB_LINK_LAYER_ETHERNET : IB_LINK_LAYER_INFINIBAND;
+	return to_hca(ibdev)->ndev ? IB_LINK_LAYER_ETHERNET : IB_LINK_LAYER_INFINIBAND;
 }
 
 static int hca_query_pkey(struct ib_device *ibdev, u32 port, u16 index, u16 *pkey)
@@ -195,13 +190,8 @@ static struct ib_mr *hca_get_dma_mr(struct ib_pd *pd, int access)
 }
 
 /* Nothing ever reads or writes through a user's memory region, so none is pinned. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
 static struct ib_mr *hca_reg_user_mr(struct ib_pd *pd, u64 start, u64 len, u64 virt, int access,
-				     struct ib_dmah *dmah, struct ib_udata *udata)
-#else
-static struct ib_mr *hca_reg_user_mr(struct ib_pd *pd, u64 start, u64 len, u64 virt, int access,
-				     struct ib_udata *udata)
-#endif
+				     HCA_DMAH_ARGUMENT struct ib_udata *udata)
 {
 	return hca_alloc_mr();
 }
@@ -327,7 +317,7 @@ struct hca_dev *hca_create(struct pci_dev *pdev, struct net_device *ndev)
 		return ERR_PTR(-ENOMEM);
 	ibdev = &hca->ibdev;
 	hca->pdev = pdev;
-	hca->eth = ndev;
+	hca->ndev = ndev;
 	ibdev->node_type = RDMA_NODE_IB_CA;
 	ibdev->phys_port_cnt = HCA_PORT;
 	ibdev->num_comp_vectors = 1;

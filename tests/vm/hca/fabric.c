@@ -160,7 +160,7 @@ static struct hca_dev *hca_by_lid(u16 lid)
 	struct hca_dev *hca;
 
 	list_for_each_entry(hca, &hca_list, node)
-		if (!hca->eth && hca->lid == lid && hca_port_active(hca))
+		if (!hca->ndev && hca->lid == lid && hca_port_active(hca))
 			return hca;
 	return NULL;
 }
@@ -235,14 +235,14 @@ static enum ib_wc_status hca_carry(struct hca_qp *qp, const struct ib_send_wr *w
 
 	if (qp->ibqp.qp_type == IB_QPT_RC) {
 		av = &qp->attr.ah_attr;
-		if (hca->eth || !hca_port_active(hca))
+		if (hca->ndev || !hca_port_active(hca))
 			return IB_WC_RETRY_EXC_ERR;
 		return hca_unicast(rdma_ah_get_dlid(av), qp->attr.dest_qp_num, &msg);
 	}
 
 	av = &to_hah(ud_wr(wr)->ah)->attr;
 	qpn = ud_wr(wr)->remote_qpn;
-	if (hca->eth || !hca_port_active(hca))
+	if (hca->ndev || !hca_port_active(hca))
 		return IB_WC_SUCCESS;
 	msg.sl = rdma_ah_get_sl(av);
 	msg.qkey = ud_wr(wr)->remote_qkey;

@@ -11,6 +11,8 @@
 #include <rdma/ib_mad.h>
 #include <rdma/ib_verbs.h>
 
+#include "compat.h"
+
 #define HCA_PORT 1
 #define HCA_SUBNET_PREFIX 0xfe80000000000000ULL /* link-local: what OpenSM sets by default */
 #define HCA_SM_LID 0xbfff			/* the last unicast LID: no function has it */
@@ -32,7 +34,7 @@ struct hca_dev {
 	struct ib_device ibdev; /* first: ib_alloc_device() wants it so */
 	struct pci_dev *pdev;
 	struct list_head node; /* hca_list */
-	bool eth;
+	struct net_device *ndev; /* RoCE: the function's link, which outlives this */
 	bool down;	 /* the VF's link state is "disable" */
 	bool registered; /* events may be sent, under hca_mutex */
 	u16 lid;
@@ -126,7 +128,7 @@ bool hca_port_active(const struct hca_dev *hca); /* InfiniBand only */
 
 /* queues.c: completion queues, queue pairs. */
 int hca_create_cq(struct ib_cq *ibcq, const struct ib_cq_init_attr *attr,
-		  struct uverbs_attr_bundle *attrs);
+		  hca_cq_data *data);
 int hca_destroy_cq(struct ib_cq *ibcq, struct ib_udata *udata);
 int hca_poll_cq(struct ib_cq *ibcq, int num, struct ib_wc *wc);
 int hca_req_notify_cq(struct ib_cq *ibcq, enum ib_cq_notify_flags flags);

@@ -23,7 +23,7 @@ static void hca_notify(struct work_struct *work)
 }
 
 int hca_create_cq(struct ib_cq *ibcq, const struct ib_cq_init_attr *attr,
-		  struct uverbs_attr_bundle *attrs)
+		  hca_cq_data *data)
 {
 	struct hca_cq *cq = to_hcq(ibcq);
 

@@ -4,7 +4,6 @@
  * records' layouts are those of the InfiniBand specification, volume 1, chapter 15.
  */
 #include <linux/jhash.h>
-#include <linux/unaligned.h>
 #include <rdma/ib_sa.h>
 
 #include "hca.h"
@@ -71,7 +70,7 @@ static u16 sa_path(struct hca_dev *hca, struct ib_sa_mad *mad)
 
 	list_for_each_entry(peer, &hca_list, node) {
 		hca_port_guid_to_gid(peer->port_guid, &gid);
-		if (!peer->eth && hca_port_active(peer) && !memcmp(gid.raw, rec->dgid, 16)) {
+		if (!peer->ndev && hca_port_active(peer) && !memcmp(gid.raw, rec->dgid, 16)) {
 			rec->dlid = cpu_to_be16(peer->lid);
 			rec->slid = cpu_to_be16(hca->lid);
 			rec->reversible_numb_path = 0x81;
