@@ -188,9 +188,8 @@ TEST_CASE("uplink: a missing bond is made of its ports, and fails over", "[ether
     ip(std::string("link set ") + nic + " up");
   }
   // The next test must not see them come up.
-  CHECK(eventually([] {
-    return std::ranges::all_of(kNics, [](const char* nic) { return has_settled(nic); });
-  }));
+  CHECK(eventually(
+      [] { return std::ranges::all_of(kNics, [](const char* nic) { return has_settled(nic); }); }));
 }
 
 TEST_CASE("uplink: a link of the VLAN's name that is none of the VLAN is refused", "[ethernet]") {
