@@ -21,12 +21,14 @@ constexpr int kMoveTries = 20;
 constexpr size_t kMostStacked = 64;
 
 // Deletes what of one namespace stands on the link of that index, which is in the same one, or in
-// that of the open file `elsewhere`. Returns how many there were; more than kMostStacked stay.
-size_t remove_stacked_in(RouteSocket& socket, int index, std::optional<int> elsewhere = {}) {
+// that of the open file `elsewhere`. `kind` is the only one that counts; empty: all do. Returns how
+// many there were; more than kMostStacked stay.
+size_t remove_stacked_in(RouteSocket& socket, int index, std::optional<int> elsewhere = {},
+                         std::string_view kind = {}) {
   std::vector<LinkInfo> stacked = socket.links();
   std::erase_if(stacked, [&](const LinkInfo& link) {
     return link.parent != index || link.parent_elsewhere != elsewhere.has_value() ||
-           (!elsewhere && link.index == index);
+           (!elsewhere && link.index == index) || (!kind.empty() && link.kind != kind);
   });
   if (elsewhere && !stacked.empty()) {
     // The number that it is known by may be given to it by the look at the links.
@@ -114,7 +116,9 @@ namespace {
 // returns how many there were.
 size_t remove_stacked_once(RouteSocket& host, const PodSide* pod, int index) {
   const Netns home = Netns::current();
-  size_t count = remove_stacked_in(host, index);
+  // The host had none, or the plan would have refused the VF, and may have made some since it came
+  // home. Only IPoIB children of a Pod come along when its namespace dies.
+  size_t count = remove_stacked_in(host, index, std::nullopt, "ipoib");
   if (pod != nullptr) count += remove_stacked_in(pod->route, index, home.fd());
   each_other_namespace(pod, [&](RouteSocket& socket) {
     count += remove_stacked_in(socket, index, home.fd());

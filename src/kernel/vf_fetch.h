@@ -25,8 +25,8 @@ std::optional<LinkInfo> fetch_vf_link(RouteSocket& host, const PodSide* pod, con
                                       const std::string& device, std::optional<int> index,
                                       const NetdevState& original);
 
-// Deletes what is stacked on the interface `vf` of the host (VLANs, macvlans, ipvlans, IPoIB
-// children, ...): in the host itself, in the Pod, and in any other namespace as above. They stay
+// Deletes what is stacked on the interface `vf` of the host (VLANs, macvlans, ipvlans, ...) in the
+// Pod and in any other namespace as above, and IPoIB children that came home with it. They stay
 // when their lower interface changes its namespace. False when some are left, or are more than can
 // be deleted one by one.
 bool remove_stacked(RouteSocket& host, const PodSide* pod, const LinkInfo& vf);

@@ -157,6 +157,9 @@ class Underlay : public RailWorld {
     Container other{.id = "bystander", .netns = other_.path(), .ifname = "eth0"};
     call("ADD", other);
     others.push_back(std::move(other));
+    // The carrier of its veth pair comes in the background.
+    while (ip_json("link show").dump().find("NO-CARRIER") != std::string::npos) {
+    }
     set_host_bare();
   }
 

@@ -1,4 +1,5 @@
 // VLAN and bond masters, which railcni makes when they are missing and removes with their last Pod.
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "tests/netns/world.h"
@@ -186,6 +187,9 @@ TEST_CASE("uplink: a missing bond is made of its ports, and fails over", "[ether
     CHECK(master_of(nic).empty());
     ip(std::string("link set ") + nic + " up");
   }
+  // The next test must not see them come up.
+  CHECK(eventually(
+      [] { return std::ranges::all_of(kNics, [](const char* nic) { return has_settled(nic); }); }));
 }
 
 TEST_CASE("uplink: a link of the VLAN's name that is none of the VLAN is refused", "[ethernet]") {

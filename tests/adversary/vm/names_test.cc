@@ -102,6 +102,12 @@ TEST_CASE("a VF that came home under its Pod's name gets its own back", "[ethern
     require(runtime.del(macvlan, next));
   }
   SECTION("by railcni gc") { cli(dir, {"gc"}); }
+  SECTION("and keeps what the host has made of it meanwhile") {
+    ip("link add link net1 name storage type vlan id 9");
+    cli(dir, {"gc"});
+    CHECK(link_of("storage").at("link") == Json(netdev_of(vf)));
+    ip("link del storage");
+  }
   CHECK(machine_changes_since(before) == "");
   CHECK(leased(dir).empty());
 }
