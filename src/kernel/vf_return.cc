@@ -1,6 +1,7 @@
 // A VF's way back from a Pod.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "railcni/error.h"
@@ -25,6 +26,10 @@ void delete_ipoib_children(RouteSocket& socket, const LinkInfo& link) {
     const int error = socket.try_send(delete_link_message(child.index));
     if (error != 0 && error != ENODEV) throw_errno(Code::kKernel, "delete " + child.name, error);
   }
+}
+
+bool is_zero(const HwAddress& address) {
+  return std::all_of(address.begin(), address.end(), [](uint8_t byte) { return byte == 0; });
 }
 
 // Where the VF is administered now; nothing when the record has no PF, or it is gone.
@@ -105,6 +110,7 @@ class Return {
   void restore_interface();
   void restore_guid(LinkInfo& link);
   LinkInfo make_anew();
+  void restore_administration();
 
   RouteSocket& host_;
   const PodSide* pod_;
@@ -115,7 +121,8 @@ class Return {
   std::optional<NetdevState> original_;
   std::optional<VfHandle> handle_;
   VfState state_;
-  bool is_lost_ = false;  // the RDMA device did not come home
+  bool is_lost_ = false;        // the RDMA device did not come home
+  bool mac_was_given_ = false;  // the VF, by us, such that it takes its own back
   std::string failures_;
 };
 
@@ -164,13 +171,15 @@ void Return::restore_physical_side() {
         find_interface(host_, pod_ != nullptr ? &pod_->route : nullptr, sysfs_, device_);
     meanwhile.mac.reset();
     if (!link || link->address != original_->mac) meanwhile.mac = original_->mac;
+    mac_was_given_ |= meanwhile.mac.has_value();
   }
   restore_vf(host_, *handle_, meanwhile);
 }
 
 // The interface, or the RDMA device, is nowhere that we could take it from: the kernel made none,
-// when the one whose call it did that in was killed meanwhile, or it is in a namespace that somebody
-// made beside the Pod's. What belongs to the function goes with its driver, and is made anew by it.
+// when the one whose call it did that in was killed meanwhile, or it is in a namespace that
+// somebody made beside the Pod's. What belongs to the function goes with its driver, and is made
+// anew by it.
 LinkInfo Return::make_anew() {
   log_warning("VF " + device_ +
               " has come back without its interface or RDMA device: its driver is bound anew");
@@ -180,6 +189,16 @@ LinkInfo Return::make_anew() {
   return_rdma_device(nullptr);  // it has its name again
   is_lost_ = false;
   return *vf.link;
+}
+
+// Last, what the PF said before. Where it said no MAC, and shows the VF's own now, that is what the
+// VF's driver has told it (igb), and to take it away would keep all packets from the VF.
+void Return::restore_administration() {
+  const bool had_none = original_ && state_.mac && is_zero(*state_.mac);
+  const auto now = had_none ? read_vf(host_, handle_->physical, handle_->number) : std::nullopt;
+  VfState last = state_;
+  if (now && now->mac == original_->mac && !mac_was_given_) last.mac.reset();
+  restore_vf(host_, *handle_, last);
 }
 
 void Return::restore_guid(LinkInfo& link) {
@@ -214,7 +233,7 @@ void Return::run() {
   }
   if (handle_) collect([this] { restore_physical_side(); });
   if (original_) collect([this] { restore_interface(); });
-  if (handle_) collect([this] { restore_vf(host_, *handle_, state_); });
+  if (handle_) collect([this] { restore_administration(); });
   if (!failures_.empty()) throw Error(Code::kIncomplete, "VF " + device_ + ": " + failures_);
 }
 

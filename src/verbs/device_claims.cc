@@ -20,9 +20,8 @@ std::string counterpart(const std::string& device) {
   const std::string who =
       "container " + owner.container_id + " (attachment " + owner.to_string() + ")";
   if (device.starts_with(kGuidClaim)) {
-    throw Error(Code::kInvalidConfig, "GUID " + device.substr(kGuidClaim.size()) +
-                                          " is that of " + who +
-                                          ": a fabric has each but once");
+    throw Error(Code::kInvalidConfig, "GUID " + device.substr(kGuidClaim.size()) + " is that of " +
+                                          who + ": a fabric has each but once");
   }
   throw Error(Code::kTryAgainLater, "device " + device + " is in use by " + who);
 }
