@@ -62,8 +62,9 @@ class Backend {
   // Reads the type's block. Throws Error{kInvalidConfig} for all that is wrong in itself.
   virtual void configure(const NetworkConfig& config) = 0;
 
-  // What an attachment with this configuration claims for itself, before anything is read of it: PCI
-  // addresses, and what else there is but once, behind one of the prefixes above. Throws Error{kInvalidConfig} when the configuration names none and must.
+  // What an attachment with this configuration claims for itself, before anything is read of it:
+  // PCI addresses, and what else there is but once, behind one of the prefixes above. Throws
+  // Error{kInvalidConfig} when the configuration names none and must.
   virtual std::vector<std::string> devices() const { return {}; }
 
   // Reads the kernel, changes nothing. Throws every other Error that can be known now.

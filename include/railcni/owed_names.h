@@ -31,8 +31,9 @@ bool is_parked_name(const std::string& name);
 
 // ---- the kernel's part ----
 
-// The names of a backend's record (`link`) that its devices, which are back in the host, do not have.
-// Reads a few folders of sysfs where there is a VF or an RDMA device in it, and nothing otherwise.
+// The names of a backend's record (`link`) that its devices, which are back in the host, do not
+// have. Reads a few folders of sysfs where there is a VF or an RDMA device in it, and nothing
+// otherwise.
 std::vector<OwedName> missing_names(const Sysfs& sysfs, const Json& link);
 
 // Gives the device its name when it is in the host and the name is free. True when nothing is owed

@@ -10,6 +10,9 @@ namespace railcni {
 // for, its interfaces and RDMA devices may be on their way to the host.
 inline constexpr int kHomeTries = 300;
 inline constexpr useconds_t kHomePause = 10000;  // microseconds
+// How often in a row something must be nowhere to be gone: while the kernel moves it, it is
+// nowhere, too.
+inline constexpr int kGoneTries = 100;
 
 }  // namespace railcni
 

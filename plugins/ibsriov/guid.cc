@@ -30,8 +30,9 @@ uint64_t parse_guid(const std::string& text, const std::string& path) {
   }
   if ((guid >> 56 & 1) != 0) {
     throw Error(Code::kInvalidConfig,
-                path + " \"" + text + "\": is that of a group, not of one port (its first byte must be "
-                "even)");
+                path + " \"" + text +
+                    "\": is that of a group, not of one port (its first byte must be "
+                    "even)");
   }
   return guid;
 }

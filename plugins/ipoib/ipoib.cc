@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 
 #include "railcni/child_link.h"
 #include "railcni/error.h"
@@ -184,14 +185,16 @@ bool delete_child_in(RouteSocket& socket, const Json& record) {
   return false;
 }
 
-// Whether the kernel has the child in any namespace: its queue pair is there.
-bool exists_somewhere(const Sysfs& sysfs, const Json& record) {
+// Whether the kernel has the child in any namespace: its queue pair is there. Nothing where none
+// can be: the RDMA device is gone, or the child was never moved.
+std::optional<bool> exists_somewhere(const Sysfs& sysfs, const Json& record) {
   const Json* address = record.find("address");
-  if (address == nullptr) return false;
-  const auto bytes = parse_hw_address(address->as_string());
+  const auto bytes = address != nullptr ? parse_hw_address(address->as_string()) : std::nullopt;
+  if (!bytes) return std::nullopt;
   RdmaSocket rdma;
   const auto device = find_rdma_device(rdma, sysfs, record.at("device").as_string(), nullptr);
-  return bytes && device && rdma.has_queue_pair(device->index, queue_pair(*bytes));
+  if (!device) return std::nullopt;
+  return rdma.has_queue_pair(device->index, queue_pair(*bytes));
 }
 
 void Ipoib::detach(RouteSocket& host, const PodSide* pod, const Attachment& attachment) {
@@ -202,8 +205,11 @@ void Ipoib::detach(RouteSocket& host, const PodSide* pod, const Attachment& atta
         pod, [&](RouteSocket& socket) { return delete_child_in(socket, attachment.link); });
     return;
   }
+  int missed = 0;
   for (int tries = 0; tries < kHomeTries; ++tries) {
-    if (!exists_somewhere(sysfs_, attachment.link)) return;
+    const auto exists = exists_somewhere(sysfs_, attachment.link);
+    missed = exists.value_or(false) ? 0 : missed + 1;
+    if (!exists || missed > kGoneTries) return;
     usleep(kHomePause);
     if (delete_child_in(host, attachment.link)) return;
   }

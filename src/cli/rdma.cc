@@ -28,7 +28,7 @@ struct Row {
   RdmaPort port;
   std::optional<RdmaVerbsPort> verbs;
   std::string function;  // that the device is on; empty where the kernel does not tell it
-  std::string netns;  // empty: the host's
+  std::string netns;     // empty: the host's
   std::optional<Attachment> owner;
 };
 
@@ -63,8 +63,8 @@ std::vector<Attachment> read_attachments(const StorePaths& paths) {
   return attachments;
 }
 
-// The device that was moved for the attachment, or that is on the function that it has: a driver that
-// was bound anew has made another one.
+// The device that was moved for the attachment, or that is on the function that it has: a driver
+// that was bound anew has made another one.
 bool owns(const Attachment& attachment, const Row& row) {
   if (const Json* rdma = attachment.link.find("rdma")) {
     const std::string& function = rdma->at("device").as_string();

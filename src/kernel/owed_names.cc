@@ -90,11 +90,10 @@ std::vector<OwedName> missing_names(const Sysfs& sysfs, const Json& link) {
 bool settle_name(RouteSocket& host, const Sysfs& sysfs, const OwedName& owed) {
   if (identity_of(sysfs, owed.device) != owed.identity) return true;
   const bool is_rdma = owed.kind == OwedName::Kind::kRdma;
-  const bool settled =
-      is_rdma ? settle_rdma(sysfs, owed) : settle_interface(host, sysfs, owed);
+  const bool settled = is_rdma ? settle_rdma(sysfs, owed) : settle_interface(host, sysfs, owed);
   if (settled) {
-    log_info((is_rdma ? "the RDMA device of " : "the interface of ") + owed.device +
-             " is called " + owed.name + " again");
+    log_info((is_rdma ? "the RDMA device of " : "the interface of ") + owed.device + " is called " +
+             owed.name + " again");
   }
   return settled;
 }

@@ -48,9 +48,6 @@ bool exists_somewhere(const Sysfs& sysfs, const Json& record) {
   return device.empty() || !sysfs.uverbs(device).empty();
 }
 
-// How often in a row it must be nowhere to be gone: while the kernel moves it, it is nowhere, too.
-constexpr int kGoneTries = 100;
-
 // Whether something could make an RDMA device where the recorded one was. (Of an auxiliary device
 // this is not known.)
 bool has_driver(const Sysfs& sysfs, const Json& record) {
@@ -189,8 +186,8 @@ void lend_rdma(const Sysfs& sysfs, const Netns& pod, const Json& record) {
     const int refused = socket->try_rename(index, name_in_pod(record));
     if (refused == EEXIST) {
       throw Error(Code::kKernel, "rdmaDeviceName \"" + name_in_pod(record) +
-                                     "\": another RDMA device has that name (which is used once "
-                                     "on the whole node, whatever namespace it is in)");
+                                     "\": another RDMA device has that name (before Linux 7.3, a "
+                                     "name is used once on the whole node)");
     }
     if (refused != 0) {
       throw_errno(Code::kKernel, "rename RDMA device " + name + " to " + name_in_pod(record),

@@ -1,4 +1,6 @@
 // A VF's way back from a Pod.
+#include <algorithm>
+
 #include "railcni/error.h"
 #include "railcni/log.h"
 #include "railcni/netns.h"
@@ -11,6 +13,10 @@
 
 namespace railcni {
 namespace {
+
+bool is_zero(const HwAddress& address) {
+  return std::all_of(address.begin(), address.end(), [](uint8_t byte) { return byte == 0; });
+}
 
 // Where the VF is administered now; nothing when the record has no PF, or it is gone.
 std::optional<VfHandle> find_handle(RouteSocket& host, const Sysfs& sysfs, const Json& record) {
@@ -52,6 +58,7 @@ class Return {
   LinkInfo bind_anew(const std::string& why);
   void free_of_the_pod(LinkInfo& link);
   void restore_guid(LinkInfo& link);
+  void restore_administration();
 
   RouteSocket& host_;
   const PodSide* pod_;
@@ -64,7 +71,8 @@ class Return {
   std::optional<NetdevState> original_;
   std::optional<VfHandle> handle_;
   VfState state_;
-  bool is_lost_ = false;  // the RDMA device did not come home
+  bool is_lost_ = false;        // the RDMA device did not come home
+  bool mac_was_given_ = false;  // the VF, by us, such that it takes its own back
   std::string failures_;
 };
 
@@ -116,6 +124,7 @@ void Return::restore_physical_side() {
     const auto link = find_vf_link(host_, pod_, sysfs_, device_, index_);
     meanwhile.mac.reset();
     if (!link || link->address != original_->mac) meanwhile.mac = original_->mac;
+    mac_was_given_ |= meanwhile.mac.has_value();
   }
   restore_vf(host_, *handle_, meanwhile);
 }
@@ -151,6 +160,16 @@ void Return::free_of_the_pod(LinkInfo& link) {
   }
 }
 
+// Last, what the PF said before. Where it said no MAC, and shows the VF's own now, that is what the
+// VF's driver has told it (igb), and to take it away would keep all packets from the VF.
+void Return::restore_administration() {
+  const bool had_none = original_ && state_.mac && is_zero(*state_.mac);
+  const auto now = had_none ? read_vf(host_, handle_->physical, handle_->number) : std::nullopt;
+  VfState last = state_;
+  if (now && now->mac == original_->mac && !mac_was_given_) last.mac.reset();
+  restore_vf(host_, *handle_, last);
+}
+
 void Return::restore_guid(LinkInfo& link) {
   if (!is_ipoib(link.address)) return;
   if (!handle_ || port_guid(link.address) == port_guid(original_->mac)) return;
@@ -181,7 +200,7 @@ void Return::run() {
   }
   if (handle_) collect([this] { restore_physical_side(); });
   if (original_) collect([this] { restore_interface(); });
-  if (handle_) collect([this] { restore_vf(host_, *handle_, state_); });
+  if (handle_) collect([this] { restore_administration(); });
   if (!failures_.empty()) throw Error(Code::kIncomplete, "VF " + device_ + ": " + failures_);
 }
 

@@ -29,7 +29,8 @@ void settle_names(Session& session) {
   session.state->read([&all](const Txn& txn) { all = owed_names(txn); });
   // One that gets its name may leave the one that another waits for.
   for (bool again = true; again;) {
-    again = std::erase_if(all, [&](const OwedName& owed) { return settle_one(session, owed); }) != 0;
+    again =
+        std::erase_if(all, [&](const OwedName& owed) { return settle_one(session, owed); }) != 0;
   }
 }
 

@@ -17,10 +17,11 @@
 //   RAILCNI_FAULT_LOG=FILE        gets a line "NUMBER KIND CALL" for each step, with " WHAT" behind
 //                                 it where a fault struck. A walk over N is at its end when none
 //                                 did.
-// WHAT is "kill" (SIGKILL before the call), "killed-after" (when it has happened), "killed-in-US" (as
-// many microseconds after it began, while the kernel is at work on it, or when it has happened if
-// that comes first), or the name of an errno, with which the call fails without having been made. A recv that fails with ENOBUFS
-// takes what was to be received with it, as the kernel's own does; a commit that fails is an abort.
+// WHAT is "kill" (SIGKILL before the call), "killed-after" (when it has happened), "killed-in-US"
+// (as many microseconds after it began, while the kernel is at work on it, or when it has happened
+// if that comes first), or the name of an errno, with which the call fails without having been
+// made. A recv that fails with ENOBUFS takes what was to be received with it, as the kernel's own
+// does; a commit that fails is an abort.
 //
 // Wrapping, and not hooks in the sources: the walk goes over what is shipped, object by object, the
 // static LMDB included, and what is shipped has nothing of it.

@@ -49,11 +49,11 @@ class FaultWorld {
   void call(const std::string& verb, const Container& container);
 };
 
-// Each runs a verb with `fault` ("kill", "killed-in-1000:sysfs", "EIO:recv") at its first step, its second and so on, until
-// it is through without having been struck, and returns how often it was. After a kill the next
-// DEL, GC, ADD with DEL, `railcni gc` or DEL after the Pod's end, by turns, must clean up. A verb
-// that fails must say so with one error document; a failed ADD has cleaned up itself. EINTR must
-// not be seen at all.
+// Each runs a verb with `fault` ("kill", "killed-in-1000:sysfs", "EIO:recv") at its first step, its
+// second and so on, until it is through without having been struck, and returns how often it was.
+// After a kill the next DEL, GC, ADD with DEL, `railcni gc` or DEL after the Pod's end, by turns,
+// must clean up. A verb that fails must say so with one error document; a failed ADD has cleaned up
+// itself. EINTR must not be seen at all.
 int walk_add(FaultWorld& world, const std::string& fault);
 int walk_del(FaultWorld& world, const std::string& fault);
 int walk_gc(FaultWorld& world, const std::string& fault);

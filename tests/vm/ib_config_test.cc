@@ -105,7 +105,7 @@ TEST_CASE("what is wrong with an InfiniBand configuration is said before anythin
   world.require_nothing_left();
 }
 
-TEST_CASE("two ipoib children in one partition reach each other", "[infiniband]") {
+TEST_CASE("two ipoib children in one partition reach each other", "[infiniband][kernels]") {
   RdmaWorld world;
   Pod one("one");
   Pod two("two");

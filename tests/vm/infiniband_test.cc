@@ -26,7 +26,7 @@ constexpr const char* kGuid = "02:00:00:00:00:00:00:2a";
 }  // namespace
 
 TEST_CASE("two ib-sriov Pods have their own RDMA device alone, and reach each other",
-          "[infiniband]") {
+          "[infiniband][kernels]") {
   RdmaWorld world;
   Pod one("one");
   Pod two("two");
@@ -133,7 +133,8 @@ TEST_CASE("an InfiniBand VF comes back whole when its namespace dies before DEL"
   world.require_nothing_left();
 }
 
-TEST_CASE("what a Pod does to its IPoIB interface and RDMA device is undone", "[infiniband]") {
+TEST_CASE("what a Pod does to its IPoIB interface and RDMA device is undone",
+          "[infiniband][kernels]") {
   RdmaWorld world;
   const std::string netdev = netdev_of(world.near[4]);
   ip("link set " + netdev + " type ipoib mode connected");
@@ -178,7 +179,7 @@ TEST_CASE("without isolation an IPoIB interface moves and its RDMA device stays"
   world.require_nothing_left();
 }
 
-TEST_CASE("a pkey makes the Pod's interface a child in that partition", "[infiniband]") {
+TEST_CASE("a pkey makes the Pod's interface a child in that partition", "[infiniband][kernels]") {
   RdmaWorld world;
   world.join_once(world.near[0]);
   Pod one("one");

@@ -24,7 +24,7 @@ Json ipvlan_list(const std::string& data_dir, const std::string& master, Json bl
 
 }  // namespace
 
-TEST_CASE("ipvlan Pods reach each other in each mode", "[ethernet]") {
+TEST_CASE("ipvlan Pods reach each other in each mode", "[ethernet][kernels]") {
   Machine machine;
   const Json before = machine_snapshot();
   for (const char* mode : {"", "l2", "l3", "l3s"}) {

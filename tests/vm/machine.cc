@@ -115,7 +115,8 @@ void set_vf_count(const std::string& nic, int count) {
 
 std::vector<std::string> vfs_of(const std::string& nic) {
   const std::string device = kDevices + pci_address_of(nic);
-  if (vf_count(nic) != max_vfs(nic)) {
+  const bool make = vf_count(nic) != max_vfs(nic);
+  if (make) {
     if (vf_count(nic) != 0) set_vf_count(nic, 0);
     set_vf_count(nic, max_vfs(nic));
   }
@@ -124,6 +125,10 @@ std::vector<std::string> vfs_of(const std::string& nic) {
     addresses.push_back(link_target_name(device + "/virtfn" + std::to_string(i)));
     wait_until("the interface of " + nic + "'s virtual function " + std::to_string(i),
                [&] { return !netdev_of(addresses.back()).empty(); });
+    // The igb of Linux 6.1 knows a VF's MAC when that has been up for the first time.
+    for (const char* state : {"up", "down"}) {
+      if (make) (void)ip_succeeds("link set " + netdev_of(addresses.back()) + " " + state);
+    }
   }
   return addresses;
 }

@@ -79,8 +79,6 @@ std::string guid_of(const std::string& ifname, const std::string& netns) {
   return link_of(ifname, netns).at("address").as_string().substr(36);
 }
 
-bool reaches(const std::string& address, const Pod& pod) {
-  return reaches(address, pod.path());
-}
+bool reaches(const std::string& address, const Pod& pod) { return reaches(address, pod.path()); }
 
 }  // namespace railcni::test

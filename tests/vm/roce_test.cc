@@ -33,7 +33,7 @@ void rdma(const std::vector<std::string>& arguments) {
 }  // namespace
 
 TEST_CASE("a sriov Pod gets its RDMA device with its VF, its addresses and policy routes",
-          "[roce]") {
+          "[roce][kernels]") {
   RdmaWorld world;
   Pod one("one");
   Pod two("two");
@@ -66,7 +66,7 @@ TEST_CASE("a sriov Pod gets its RDMA device with its VF, its addresses and polic
   world.require_nothing_left();
 }
 
-TEST_CASE("a VF and its RDMA device come home when the namespace dies", "[roce]") {
+TEST_CASE("a VF and its RDMA device come home when the namespace dies", "[roce][kernels]") {
   RdmaWorld world;
   Pod pod;
   const Json list = sriov(world, world.near[1], Json::object({{"rdmaDeviceName", "roce0"}}));

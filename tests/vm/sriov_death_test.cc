@@ -36,7 +36,7 @@ struct Bench {
 
 }  // namespace
 
-TEST_CASE("a VF comes back whole when its namespace dies before DEL", "[ethernet]") {
+TEST_CASE("a VF comes back whole when its namespace dies before DEL", "[ethernet][kernels]") {
   Bench bench;
   Pod pod;
   const Container container{.id = "dies", .netns = pod.path()};

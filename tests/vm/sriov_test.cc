@@ -51,7 +51,8 @@ Json full_block(const char* mac) {
 
 }  // namespace
 
-TEST_CASE("two Pods with a VF each reach each other with all that is configured", "[ethernet]") {
+TEST_CASE("two Pods with a VF each reach each other with all that is configured",
+          "[ethernet][kernels]") {
   World world;
   Pod one("one");
   Pod two("two");
@@ -96,7 +97,7 @@ TEST_CASE("two Pods with a VF each reach each other with all that is configured"
 }
 
 TEST_CASE("a VF keeps what is not configured, and gets it back when the Pod changed it",
-          "[ethernet]") {
+          "[ethernet][kernels]") {
   World world;
   const std::string netdev = netdev_of(world.near[1]);
   ip("link set rail1 vf 1 vlan 7 qos 2");
@@ -116,8 +117,11 @@ TEST_CASE("a VF keeps what is not configured, and gets it back when the Pod chan
   CHECK(link_of("net1", pod.path()).at("mtu") == 1450);
   // What a Pod with CAP_NET_ADMIN can do.
   ip("link set net1 mtu 1300 txqueuelen 5 promisc off allmulticast on group 9", pod.path());
+  // Before Linux 6.2 a link must be down to be renamed.
+  ip("link set net1 down", pod.path());
+  ip("link set net1 name mine up", pod.path());
   // After the MTU: igbvf resets for that, and would take this address for the permanent one.
-  ip("link set net1 name mine address 02:00:00:00:0b:0b", pod.path());
+  ip("link set mine address 02:00:00:00:0b:0b", pod.path());
   ip("link property add dev mine altname another-name", pod.path());
   del(world, list, container);
   CHECK(machine_changes_since(before) == "");
@@ -125,6 +129,28 @@ TEST_CASE("a VF keeps what is not configured, and gets it back when the Pod chan
   ip("link set " + netdev + " mtu 1500 txqueuelen 1000 promisc off down");
   ip("link set rail1 vf 1 vlan 0");
   ip("link set rail1 vf 1 trust off");
+}
+
+TEST_CASE("a VF that its PF gave no MAC is reached in the next Pod, too", "[ethernet][kernels]") {
+  World world;
+  ip("link set rail1 vf 0 mac 00:00:00:00:00:00");
+  const Json plain = with_device(sriov_list(world.dir), world.near[0]);
+  const Json peer = with_device(sriov_list(world.dir), world.far[0]);
+  const Pod pods[3];
+  const auto container = [&](int i) {
+    return Container{.id = "c" + std::to_string(i), .netns = pods[i].path()};
+  };
+  add(world, plain, container(0));
+  // What a driver does by itself: the PF learns of the address when the VF has one set.
+  const std::string own = link_of("net1", pods[0].path()).at("address").as_string();
+  ip("link set net1 address 02:00:00:00:0d:09", pods[0].path());
+  ip("link set net1 address " + own, pods[0].path());
+  del(world, plain, container(0));
+  add(world, plain, container(1));
+  add(world, peer, container(2));
+  CHECK(reaches(address_of(pods[1]), pods[2].path()));
+  del(world, plain, container(1));
+  del(world, peer, container(2));
 }
 
 TEST_CASE("vlan 0 clears the VLAN that a VF had", "[ethernet]") {

@@ -303,7 +303,7 @@ TEST_CASE("uplink: a bond has the MTU of its ports", "[ethernet]") {
   a.require_deleted();
 }
 
-TEST_CASE("uplink: every bond option arrives at the kernel", "[ethernet]") {
+TEST_CASE("uplink: every bond option arrives at the kernel", "[ethernet][kernels]") {
   const Ports ports;
   struct Wanted {
     int mode;

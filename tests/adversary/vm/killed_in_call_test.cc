@@ -1,5 +1,6 @@
-// railcni is killed while the kernel is at work for it: in the bind of a driver, and in the move of an
-// RDMA device, in which the kernel makes an IPoIB interface and gives up when its caller is killed.
+// railcni is killed while the kernel is at work for it: in the bind of a driver, and in the move of
+// an RDMA device, in which the kernel makes an IPoIB interface and gives up when its caller is
+// killed.
 #include <catch2/catch.hpp>
 #include <optional>
 
@@ -40,7 +41,7 @@ std::string fault_after(int microseconds) {
 
 }  // namespace
 
-TEST_CASE("ADD is killed inside a bind or an RDMA move", "[infiniband]") {
+TEST_CASE("ADD is killed inside a bind or an RDMA move", "[infiniband][kernels]") {
   KilledWorld world;
   for (const int delay : {1000, 3000, 6000, 10000, 20000}) {
     CHECK(walk_add(world, fault_after(delay)) >= 3);

@@ -42,7 +42,8 @@ Call refused(RdmaWorld& world, const Json& list, const Container& container, int
 
 }  // namespace
 
-TEST_CASE("another Pod's RDMA device, whose port has no interface here, is nobody's", "[roce]") {
+TEST_CASE("another Pod's RDMA device, whose port has no interface here, is nobody's",
+          "[roce][kernels]") {
   RdmaWorld world;
   Pod owner("owner");
   Pod thief("thief");
@@ -55,15 +56,15 @@ TEST_CASE("another Pod's RDMA device, whose port has no interface here, is nobod
   CHECK_THAT(refused(world, chain(world, Json::object()), container, 7).msg(),
              Catch::Contains("net1"));
   const std::string virtio = virtio_function();
-  CHECK_THAT(
-      refused(world, chain(world, Json::object({{"deviceID", virtio}})), container, 7).msg(),
-      Catch::Contains(virtio));
+  CHECK_THAT(refused(world, chain(world, Json::object({{"deviceID", virtio}})), container, 7).msg(),
+             Catch::Contains(virtio));
   const std::string physical = pci_address_of("rail1");
   CHECK_THAT(
       refused(world, chain(world, Json::object({{"deviceID", physical}})), container, 7).msg(),
       Catch::Contains(physical) && Catch::Contains("physical function"));
   CHECK_THAT(
-      refused(world, chain(world, Json::object({{"deviceID", world.near[0]}})), container, 11).msg(),
+      refused(world, chain(world, Json::object({{"deviceID", world.near[0]}})), container, 11)
+          .msg(),
       Catch::Contains("container owner"));
   world.del(shared, owner_container);
   world.require_nothing_left();
@@ -87,7 +88,7 @@ TEST_CASE("a VF whose RDMA device another container has is not lent", "[roce]") 
 }
 
 TEST_CASE("a GUID that another Pod or the host has, and one of a group, is refused",
-          "[infiniband]") {
+          "[infiniband][kernels]") {
   RdmaWorld world;
   const std::string guid = "02:00:00:00:00:00:00:77";
   Pod one("one");

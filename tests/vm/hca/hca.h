@@ -33,10 +33,10 @@ struct hca_vf {
 struct hca_dev {
 	struct ib_device ibdev; /* first: ib_alloc_device() wants it so */
 	struct pci_dev *pdev;
-	struct list_head node; /* hca_list */
+	struct list_head node;	 /* hca_list */
 	struct net_device *ndev; /* RoCE: the function's link, which outlives this */
-	bool down;	 /* the VF's link state is "disable" */
-	bool registered; /* events may be sent, under hca_mutex */
+	bool down;		 /* the VF's link state is "disable" */
+	bool registered;	 /* events may be sent, under hca_mutex */
 	u16 lid;
 	u64 port_guid;
 	struct hca_qp *gsi; /* QP1, under hca_lock */
@@ -127,8 +127,7 @@ u16 hca_pkey_at(u16 index);
 bool hca_port_active(const struct hca_dev *hca); /* InfiniBand only */
 
 /* queues.c: completion queues, queue pairs. */
-int hca_create_cq(struct ib_cq *ibcq, const struct ib_cq_init_attr *attr,
-		  hca_cq_data *data);
+int hca_create_cq(struct ib_cq *ibcq, const struct ib_cq_init_attr *attr, hca_cq_data *data);
 int hca_destroy_cq(struct ib_cq *ibcq, struct ib_udata *udata);
 int hca_poll_cq(struct ib_cq *ibcq, int num, struct ib_wc *wc);
 int hca_req_notify_cq(struct ib_cq *ibcq, enum ib_cq_notify_flags flags);
