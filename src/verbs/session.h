@@ -32,6 +32,9 @@ AttachmentKey attachment_key(const Request& request);
 // to do with each other): DATADIR/NETWORK, or networks/NETWORK in the default folder.
 StorePaths store_paths(const Json& config);
 
+// True when a state file of any boot is there: only the names of files are looked at.
+bool has_state(const StorePaths& paths);
+
 // One verb's hold on the state.
 struct Session {
   StorePaths paths;

@@ -1,5 +1,5 @@
 // YAML (and JSON) documents of any content.
-#include "src/cli/yaml.h"
+#include "src/yaml/yaml.h"
 
 #include "tests/fuzz/fuzz.h"
 
@@ -9,15 +9,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text = fuzz::text_of(data, size);
   // Aliases may copy up to 64 MiB; of an input of that kind one is like another.
   if (size > 4096) return 0;
-  if (!fuzz::accepts([&] { documents = cli::parse_yaml("input", text); })) return 0;
+  if (!fuzz::accepts([&] { documents = parse_yaml("input", text); })) return 0;
   for (const Json& document : documents) {
     // A null document is none at all.
     if (document.is_null()) continue;
     const std::string json = document.dump();
     if (json.size() > 65536) continue;
     fuzz::require(Json::parse(json).dump() == json, "JSON reads back as the same", json);
-    const std::string yaml = cli::to_yaml(document);
-    const std::vector<Json> again = cli::parse_yaml("output", yaml);
+    const std::string yaml = to_yaml(document);
+    const std::vector<Json> again = parse_yaml("output", yaml);
     fuzz::require(again.size() == 1 && again[0].dump() == json, "YAML reads back as the same",
                   yaml);
   }
