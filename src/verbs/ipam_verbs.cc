@@ -222,7 +222,7 @@ void ipam_check(const Request& request) {
   if (!attachment) {
     // A Pod of the time before railcni.
     if (ipam_role(request.config) == IpamRole::kHostLocal &&
-        !OriginalHostLocal(request.config).files_of(key.container_id, key.ifname).empty()) {
+        OriginalHostLocal(request.config).has_files_of(key.container_id, key.ifname)) {
       return;
     }
     throw Error(Code::kCheckFailed, "no address is recorded of attachment " + key.to_string());
