@@ -11,6 +11,17 @@
 #include "src/verbs/delegated_ipam.h"
 
 namespace railcni {
+namespace {
+
+// Whose it is concerns the administrator, who has the log.
+Error device_in_use(const std::string& device, const AttachmentKey& owner) {
+  log_warning("device " + device + " is in use by container " + owner.container_id +
+              " (attachment " + owner.to_string() + ")");
+  return Error(Code::kTryAgainLater,
+               "device " + device + " is in use by another container, which the log names");
+}
+
+}  // namespace
 
 Add::Add(const Request& request)
     : request_(request),
@@ -92,6 +103,7 @@ std::optional<Result> Add::settled_before() {
 Result Add::run() {
   const AttachmentKey key = attachment_key(request_);
   check_attachment_key(key);
+  check_node_pools(pool_request_, session_.paths);
   open_pod();
   session_.state = Store::open(Store::File::kState, session_.paths, Store::Mode::kCreate);
   pools_ = Store::open(Store::File::kPools, session_.paths, Store::Mode::kRead);
@@ -129,23 +141,19 @@ Result Add::run() {
 void Add::free_devices() {
   const std::vector<std::string> devices = backend_->devices();
   if (devices.empty()) return;
-  const auto refuse_claimed = [&] {
+  const auto find_claim = [&] {
+    std::optional<std::pair<std::string, AttachmentKey>> claim;
     session_.state->read([&](const Txn& txn) {
       for (const std::string& device : devices) {
         const auto owner = device_owner(txn, device);
-        if (!owner || *owner == attachment_key(request_)) continue;
-        throw Error(Code::kTryAgainLater, "device " + device + " is in use by container " +
-                                              owner->container_id + " (attachment " +
-                                              owner->to_string() + ")");
+        if (owner && *owner != attachment_key(request_)) claim.emplace(device, *owner);
       }
     });
+    return claim;
   };
-  try {
-    refuse_claimed();
-  } catch (const Error&) {
-    if (reclaim(session_, false).undone.empty()) throw;
-    refuse_claimed();
-  }
+  auto claim = find_claim();
+  if (claim && !reclaim(session_, false).undone.empty()) claim = find_claim();
+  if (claim) throw device_in_use(claim->first, claim->second);
 }
 
 void Add::plan() {
@@ -186,8 +194,7 @@ void Add::record_once() {
     if (!plan_.lock.empty()) attachment.link["lock"] = plan_.lock;
     for (const std::string& device : attachment.devices) {
       if (const auto other = claim_device(txn, device, attachment.key)) {
-        throw Error(Code::kTryAgainLater,
-                    "device " + device + " is in use by attachment " + other->to_string());
+        throw device_in_use(device, *other);
       }
     }
     if (delegated_) {

@@ -40,6 +40,7 @@ class IpamAdd {
       read_requests();
     } else {
       pool_request_ = make_pool_request(request, config_.network);
+      check_node_pools(pool_request_, paths_);
       find_outer_master(config_, request.netns, pool_request_);
     }
   }
@@ -248,6 +249,7 @@ void ipam_status(const Request& request) {
   } catch (const Error& error) {
     throw Error(Code::kNotAvailable, error.msg(), error.details());
   }
+  check_inline_pools(pools, store_paths(request.config));
 }
 
 void ipam_release(Store& state, const Attachment& attachment) {
