@@ -292,4 +292,13 @@ void refuse_shared_addresses(const Txn& pools, const std::vector<Pool>& inline_p
   });
 }
 
+bool has_applied_pool(const Txn& pools, const PoolRequest& request, const IpAddress& address) {
+  bool found = false;
+  scan_pools(pools, [&](const Pool& pool) {
+    found = pool.contains(address) && !why_out(pool, request);
+    return !found;
+  });
+  return found;
+}
+
 }  // namespace railcni

@@ -85,6 +85,9 @@ Candidates select_pools(const Txn* pools, const PoolRequest& request);
 // what that excludes, and whom it is for, would be passed by. The log names the applied one.
 void refuse_shared_addresses(const Txn& pools, const std::vector<Pool>& inline_pools);
 
+// True when an applied pool that is for this attachment has the address in its ranges.
+bool has_applied_pool(const Txn& pools, const PoolRequest& request, const IpAddress& address);
+
 // True when `glob` matches all of `name`. Throws Error{kInvalidConfig} when `glob` is malformed.
 bool glob_match(std::string_view glob, std::string_view name);
 
@@ -116,6 +119,9 @@ void quarantine(Txn& state, const Lease& lease, const AttachmentKey& owner, int6
 
 // True when `lease` is `owner`'s.
 bool holds_lease(const Txn& state, const Lease& lease, const AttachmentKey& owner);
+
+// Who has the address; nothing when nobody has.
+std::optional<AttachmentKey> lease_owner(const Txn& state, const IpAddress& address);
 
 struct LeaseInfo {
   Lease lease;

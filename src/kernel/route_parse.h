@@ -17,6 +17,8 @@ std::optional<AddressInfo> parse_address(const nlmsghdr* header);
 std::optional<RouteInfo> parse_route(const nlmsghdr* header);
 // RTM_NEWROUTE as the answer to a look-up: of any type, clones included.
 std::optional<RouteInfo> parse_route_lookup(const nlmsghdr* header);
+// RTM_NEWROUTE: adds the next hops of the route to `gateways`.
+void parse_gateways(const nlmsghdr* header, std::vector<IpAddress>& gateways);
 // RTM_NEWRULE; nothing for other families than IPv4 and IPv6.
 std::optional<RuleInfo> parse_rule(const nlmsghdr* header);
 

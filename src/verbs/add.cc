@@ -9,6 +9,7 @@
 #include "railcni/error.h"
 #include "railcni/log.h"
 #include "src/verbs/delegated_ipam.h"
+#include "src/verbs/host_route_owner.h"
 
 namespace railcni {
 namespace {
@@ -205,14 +206,14 @@ void Add::record_once() {
       attachment.leases = addressing_.leases;
     }
     // Another plugin gives its addresses only once the link is there.
-    if (!delegated_) plan_around(attachment);
+    if (!delegated_) plan_around(attachment, txn);
     put_attachment(txn, attachment);
     attachment_ = std::move(attachment);
   });
 }
 
 // What follows from the addresses: routing, and a MAC that is made of one.
-void Add::plan_around(Attachment& attachment) {
+void Add::plan_around(Attachment& attachment, const Txn& state) {
   if (!chained_ && !delegated_) {
     ips_ = addressing_.ips();
     routes_ = addressing_.routes();
@@ -228,6 +229,7 @@ void Add::plan_around(Attachment& attachment) {
                            plan_.link.find("mtu") != nullptr
                                ? static_cast<uint32_t>(plan_.link.at("mtu").as_uint())
                                : 0});
+  check_host_route_owner(routing_, pool_request_, state, pools_.get(), attachment.key);
   attachment.routing = routing_.to_json();
   choose_mac(attachment);
   // RFC 8200, section 5: IPv6 needs 1280 bytes; the kernel refuses addresses below.
@@ -311,7 +313,7 @@ void Add::take_addresses(LinkInfo& link) {
   }
   const Json* before = attachment_.link.find("mac");
   const Json mac_before = before != nullptr ? *before : Json();
-  plan_around(attachment_);
+  session_.state->read([this](const Txn& txn) { plan_around(attachment_, txn); });
   session_.state->write([this](Txn& txn) { put_attachment(txn, attachment_); });
   const Json* mac = attachment_.link.find("mac");
   if (mac == nullptr || *mac == mac_before || !plan_.has_netdev) return;

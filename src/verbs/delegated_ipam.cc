@@ -23,12 +23,17 @@ NamedLock lock_delegate(const StorePaths& paths, const AttachmentKey& key) {
   return NamedLock::acquire(paths, "delegate/" + key.to_string(), kLockTimeout);
 }
 
-// Where the program of a record is looked for: in the folders of this call, and in those that the
-// node policy has for it. What the record itself says is not asked: a program is run as root.
-std::string trusted_path() {
+// Where the program of a record is looked for: in the folders of this call, and when it is not there
+// in those that the node policy has for it. What the record itself says is not asked: a program is
+// run as root.
+std::string trusted_path(const std::string& type) {
   std::string path = environment("CNI_PATH");
-  for (const std::string& folder : node_policy().plugin_dirs) {
-    path += (path.empty() ? "" : ":") + folder;
+  try {
+    find_plugin(type, path);
+  } catch (const Error&) {
+    for (const std::string& folder : node_policy().plugin_dirs) {
+      path += (path.empty() ? "" : ":") + folder;
+    }
   }
   return path;
 }
@@ -37,7 +42,7 @@ DelegateCall recorded_call(const Attachment& attachment, const std::string& comm
   DelegateCall call;
   call.command = command;
   call.type = attachment.ipam.at("type").as_string();
-  call.path = trusted_path();
+  call.path = trusted_path(call.type);
   call.args = attachment.ipam.at("args").as_string();
   call.config = attachment.ipam.at("config");
   call.container_id = attachment.key.container_id;

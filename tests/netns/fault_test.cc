@@ -210,7 +210,7 @@ constexpr int least(int steps) { return kSanitized ? steps / 3 : steps; }
 TEST_CASE("macvlan beside the cluster's interface: ADD, DEL and GC are killed at any step") {
   enter_sandbox();
   BesideCluster world;
-  REQUIRE(walk_add(world, kKilledBefore) > least(24));
+  REQUIRE(walk_add(world, kKilledBefore) > least(20));
   REQUIRE(walk_add(world, kKilledAfter) > least(15));
   REQUIRE(walk_del(world, kKilledBefore) > least(15));
   REQUIRE(walk_del(world, kKilledAfter) > least(10));

@@ -135,14 +135,15 @@ TEST_CASE("requested addresses come from all three places") {
   INFO(add.describe());
   REQUIRE(add.ok());
   CHECK(addresses_of("net1", world.pod.path()) == expected);
-  // Taken: a second Pod that asks for it is told who has it.
+  // Taken: a second Pod that asks for it is told so, and the log who has it.
   Pod second("second");
   Container other = world.container;
   other.id = "c2";
   other.netns = second.path();
   const Call taken = world.runtime.add(list, other);
   CHECK(taken.code() == 11);
-  CHECK_THAT(taken.msg(), Catch::Contains("10.9.0.77") && Catch::Contains("c1"));
+  CHECK_THAT(taken.msg(), Catch::Contains("10.9.0.77") && !Catch::Contains("c1"));
+  CHECK_THAT(taken.process.err, Catch::Contains("rails/c1/net1"));
   CHECK(world.runtime.del(list, world.container).ok());
 }
 
