@@ -92,6 +92,7 @@ int run(int argc, char** argv, Invocation& invocation) {
   add_render(command, invocation);
   add_install(command, invocation);
   add_rdma(command, invocation);
+  add_policy(command, invocation);
   app.footer(kFooter);  // last: subcommands inherit what is there when they are added
   if (argc <= 1) {
     print(app.help());
