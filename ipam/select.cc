@@ -104,7 +104,7 @@ class Selection {
   Family family_;
   std::vector<Pool> chosen_;
   std::set<std::string> seen_;
-  std::vector<std::string> out_;         // "pool a: why", of pools that the caller knows
+  std::vector<std::string> out_;           // "pool a: why", of pools that the caller knows
   std::map<std::string, int> out_others_;  // how many others, by why
   std::vector<std::string> out_logged_;
 };
@@ -167,8 +167,8 @@ void Selection::add_name(const std::string& name) {
     if (!near.empty()) {
       hint = ": did you mean \"" + near + "\"?";
     } else if (names.empty()) {
-      hint = ": no " + family_text() +
-             " pool for this attachment was applied (railcni apply -f FILE)";
+      hint =
+          ": no " + family_text() + " pool for this attachment was applied (railcni apply -f FILE)";
     } else {
       if (names.size() > 10) {
         names.resize(10);

@@ -15,8 +15,8 @@ LogLevel parse_log_level(std::string_view name);
 // Sends what follows at `level` and above to `file` (appended to, made when missing, as is its
 // folder), or to stderr when `file` is empty. `prefix` is put before every message (the verb and
 // the attachment). The file must be below a log folder of the node policy, a regular one, root's
-// own, and reached without a link; with one that is not, or cannot be opened, a warning says why and
-// the log goes to stderr. Before the first call, warnings and errors go to stderr.
+// own, and reached without a link; with one that is not, or cannot be opened, a warning says why
+// and the log goes to stderr. Before the first call, warnings and errors go to stderr.
 void open_log(LogLevel level, const std::string& file, std::string prefix);
 
 // One line each, shown by printable(). A log that cannot be written never fails the verb.

@@ -88,9 +88,10 @@ void set_node_policy(NodePolicy policy);
 // escape.
 bool is_plain_path(std::string_view path);
 
-// True when `path`, but for empty components, is a plain one and lies below (not at) one of `folders`. Below a folder of
-// containers' files (/var/lib/kubelet, /run/containerd, /var/log/pods, ...), where the root of a
-// container can make whatever it likes, one of `folders` must lie there, too.
+// True when `path`, but for empty components, is a plain one and lies below (not at) one of
+// `folders`. Below a folder of containers' files (/var/lib/kubelet, /run/containerd, /var/log/pods,
+// ...), where the root of a container can make whatever it likes, one of `folders` must lie there,
+// too.
 bool is_allowed_path(const std::string& path, const std::vector<std::string>& folders);
 
 // "/run, /var/lib", for messages.

@@ -12,7 +12,8 @@ namespace railcni::cli {
 namespace {
 
 constexpr const char* kCheckFooter =
-    "All that is wrong is said at once, each with file, line and key. Without FILE it is the node's "
+    "All that is wrong is said at once, each with file, line and key. Without FILE it is the "
+    "node's "
     "own policy, whose owner and mode count, too. Exit code 1 when something is wrong.\n"
     "\n"
     "Example:\n"
@@ -65,7 +66,8 @@ int show(const Invocation& invocation) {
   if (invocation.json()) {
     print_json(to_json(reading));
   } else {
-    print("# " + (reading.file.empty() ? std::string("no policy file: the defaults") : reading.file) +
+    print("# " +
+          (reading.file.empty() ? std::string("no policy file: the defaults") : reading.file) +
           "\n" + to_yaml(reading.policy.to_json()));
   }
   return report(reading);
@@ -80,7 +82,8 @@ void add_policy(const Command& app, Invocation& invocation) {
   const Command check_command = policy.add("check", "Say whether a policy file is right");
   check_command.footer(kCheckFooter);
   auto file = std::make_shared<std::string>();
-  check_command.option({.name = "file", .type = "FILE", .help = "A policy file; - is stdin"}, *file);
+  check_command.option({.name = "file", .type = "FILE", .help = "A policy file; - is stdin"},
+                       *file);
   check_command.output_option(invocation);
   check_command.runs(invocation, [file](const Invocation& i) { return check(i, *file); });
   const Command show_command = policy.add("show", "Show what is in force on this node");

@@ -11,8 +11,8 @@ class Table {
  public:
   explicit Table(std::vector<std::string> headers) : headers_(std::move(headers)) {}
 
-  // One cell for each header, shown by printable(): names come from runtimes and files, and none may
-  // move the cursor. An empty cell is written as "-".
+  // One cell for each header, shown by printable(): names come from runtimes and files, and none
+  // may move the cursor. An empty cell is written as "-".
   void add_row(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
   // Header and rows, a newline behind each, without trailing spaces. Columns whose cells are all

@@ -40,7 +40,11 @@ void write_line(LogLevel level, std::string_view name, std::string_view message)
            utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000000);
   std::string line(stamp);
   // Whoever wrote what the message quotes, it is one line.
-  line.append(" ").append(name).append(" ").append(printable(log.prefix)).append(printable(message));
+  line.append(" ")
+      .append(name)
+      .append(" ")
+      .append(printable(log.prefix))
+      .append(printable(message));
   line += '\n';
   // One write(2) on an O_APPEND file, so that lines of parallel processes do not mix.
   if (::write(log.file ? log.file.get() : STDERR_FILENO, line.data(), line.size()) < 0) return;

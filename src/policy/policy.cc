@@ -11,9 +11,9 @@ namespace {
 
 // Where container runtimes and the kubelet keep what containers see as their own files.
 constexpr std::array<std::string_view, 12> kContainerFolders = {
-    "/run/containerd",     "/run/containers",     "/run/crio",       "/run/docker",
-    "/run/k3s",            "/var/lib/containerd", "/var/lib/containers", "/var/lib/docker",
-    "/var/lib/kubelet",    "/var/lib/rancher",    "/var/log/containers", "/var/log/pods"};
+    "/run/containerd",  "/run/containers",     "/run/crio",           "/run/docker",
+    "/run/k3s",         "/var/lib/containerd", "/var/lib/containers", "/var/lib/docker",
+    "/var/lib/kubelet", "/var/lib/rancher",    "/var/log/containers", "/var/log/pods"};
 
 bool is_below(std::string_view path, std::string_view folder) {
   while (folder.ends_with('/')) folder.remove_suffix(1);

@@ -143,8 +143,8 @@ Json parse_document(const std::string& file, std::string_view text) {
   run_deferred_constructors();
   std::vector<Json> documents = parse_yaml(file, text);
   if (documents.size() > 1) {
-    throw Error(Code::kDecodingFailure, "has " + std::to_string(documents.size()) +
-                                            " documents, and must have one");
+    throw Error(Code::kDecodingFailure,
+                "has " + std::to_string(documents.size()) + " documents, and must have one");
   }
   return documents.empty() ? Json() : std::move(documents.front());
 }

@@ -14,7 +14,8 @@ struct SpecialNetwork {
   const char* prefix;
   const char* what;
 };
-// Of the IANA's registries of special-purpose addresses (RFC 6890), those that no Pod is reached by.
+// Of the IANA's registries of special-purpose addresses (RFC 6890), those that no Pod is reached
+// by.
 constexpr std::array<SpecialNetwork, 9> kSpecial = {{
     {"0.0.0.0/8", "an address of \"this network\""},
     {"127.0.0.0/8", "a loopback address"},
@@ -55,8 +56,8 @@ std::string Guard::why_not(const IpAddress& address) {
   for (const AddressInfo& own : addresses_) {
     if (own.address.address == address) return "the host's own address";
   }
-  for (const auto* networks : {&node_policy().cluster_cidrs, &in_.config.service_cidr,
-                               &in_.config.overlay_pod_cidr}) {
+  for (const auto* networks :
+       {&node_policy().cluster_cidrs, &in_.config.service_cidr, &in_.config.overlay_pod_cidr}) {
     for (const IpPrefix& network : *networks) {
       if (network.contains(address)) {
         return "in the cluster's service or Pod network " + network.to_string();

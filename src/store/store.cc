@@ -35,9 +35,9 @@ std::string meta_text(Store::File file) {
   return std::string("railcni ") + kind_name(file) + " " + std::to_string(schema_version(file));
 }
 
-// MDB_NOTLS: a reader's slot belongs to the transaction, so reads may nest. The state lives one boot
-// long: what the kernel has in its cache is as good as on the disk, and a power cut that tears the
-// file also ends the boot that it is named after.
+// MDB_NOTLS: a reader's slot belongs to the transaction, so reads may nest. The state lives one
+// boot long: what the kernel has in its cache is as good as on the disk, and a power cut that tears
+// the file also ends the boot that it is named after.
 unsigned flags_of(Store::File file) {
   return MDB_NOSUBDIR | MDB_NOTLS | (file == Store::File::kState ? MDB_NOSYNC : 0);
 }

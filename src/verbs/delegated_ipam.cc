@@ -23,9 +23,9 @@ NamedLock lock_delegate(const StorePaths& paths, const AttachmentKey& key) {
   return NamedLock::acquire(paths, "delegate/" + key.to_string(), kLockTimeout);
 }
 
-// Where the program of a record is looked for: in the folders of this call, and when it is not there
-// in those that the node policy has for it. What the record itself says is not asked: a program is
-// run as root.
+// Where the program of a record is looked for: in the folders of this call, and when it is not
+// there in those that the node policy has for it. What the record itself says is not asked: a
+// program is run as root.
 std::string trusted_path(const std::string& type) {
   std::string path = environment("CNI_PATH");
   try {

@@ -35,8 +35,9 @@ void check_host_route_owner(const RoutingPlan& plan, const PoolRequest& request,
       pools->read([&](const Txn& txn) { is_pooled = has_applied_pool(txn, request, address); });
     }
     if (!is_pooled) {
-      refuse(address, "no applied pool that is for this attachment has the address; apply one "
-                      "(railcni apply -f FILE)");
+      refuse(address,
+             "no applied pool that is for this attachment has the address; apply one "
+             "(railcni apply -f FILE)");
     }
   }
 }

@@ -57,8 +57,8 @@ std::vector<std::string> OriginalHostLocal::files_of(const std::string& containe
     if (!IpAddress::parse(entry->d_name)) continue;
     std::string content;
     try {
-      content =
-          read_file_in(folder_, path_, entry->d_name, kLongestContent, FolderTrust::kAny).value_or("");
+      content = read_file_in(folder_, path_, entry->d_name, kLongestContent, FolderTrust::kAny)
+                    .value_or("");
     } catch (const Error&) {
       continue;  // none that the original has made
     }

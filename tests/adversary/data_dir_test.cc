@@ -19,7 +19,8 @@ Call call(const std::string& verb, const Json& list, const Container& container)
 
 }  // namespace
 
-TEST_CASE("a dataDir is below /run or /var/lib: nothing is made elsewhere, and a DEL does not fail") {
+TEST_CASE(
+    "a dataDir is below /run or /var/lib: nothing is made elsewhere, and a DEL does not fail") {
   enter_sandbox();
   const Rail rail("rail0");
   const Pod pod;
@@ -83,14 +84,14 @@ TEST_CASE("the dataDir of an IPAM, under each of its names, is under the same ru
     fs::create_symlink(railcni_binary(), path + "/" + program);
     const Json config = Json::parse(
         R"({"cniVersion": "1.0.0", "name": "n", "type": "bridge", "ipam": {"type": ")" +
-        std::string(program) + R"(", "dataDir": ")" + folder +
-        R"(", )" + (std::string(program) == "railcni" ? R"("pools": [{"name": "p", "subnet": "10.1.0.0/24"}])"
+        std::string(program) + R"(", "dataDir": ")" + folder + R"(", )" +
+        (std::string(program) == "railcni" ? R"("pools": [{"name": "p", "subnet": "10.1.0.0/24"}])"
                                            : R"("subnet": "10.1.0.0/24")") +
         "}}");
     const Runtime runtime(path);
     const Container container{.id = "c1", .netns = "/proc/self/ns/net", .ifname = "eth0"};
-    const Call add = exec_plugin(path + "/" + program, runtime.environment("ADD", container),
-                                 config.dump());
+    const Call add =
+        exec_plugin(path + "/" + program, runtime.environment("ADD", container), config.dump());
     INFO(add.describe());
     CHECK(add.code() == 7);
     CHECK_THAT(add.msg(), Catch::Contains("dataDir"));

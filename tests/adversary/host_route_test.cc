@@ -27,10 +27,9 @@ struct World {
   }
   // One address, from an inline pool.
   Json plugin(const std::string& subnet, const std::string& address) const {
-    return macvlan_plugin(dir, "rail0",
-                          Json::object({{"name", "p"},
-                                        {"subnet", subnet},
-                                        {"ips", Json::array({address})}}));
+    return macvlan_plugin(
+        dir, "rail0",
+        Json::object({{"name", "p"}, {"subnet", subnet}, {"ips", Json::array({address})}}));
   }
   void expect_refused(const Json& list, const std::string& why) {
     const Call add = runtime.add(list, container);
@@ -83,12 +82,15 @@ TEST_CASE("the host routes to no address that no applied pool has") {
 TEST_CASE("nor by an address that another IPAM gives") {
   enter_sandbox();
   World world;
-  for (const std::string address : {"172.16.11.10/24", "169.254.169.254/32", "10.96.0.1/32",
-                                    "172.16.11.1/24"}) {
+  for (const std::string address :
+       {"172.16.11.10/24", "169.254.169.254/32", "10.96.0.1/32", "172.16.11.1/24"}) {
     INFO(address);
-    put_script(world.path, "any", R"([ $CNI_COMMAND != ADD ] || echo '{"cniVersion":"1.0.0","ips":
-        [{"address":")" + address + R"("}]}'
-        echo $CNI_COMMAND >>)" + world.dir + "/calls\n");
+    put_script(world.path, "any",
+               R"([ $CNI_COMMAND != ADD ] || echo '{"cniVersion":"1.0.0","ips":
+        [{"address":")" +
+                   address + R"("}]}'
+        echo $CNI_COMMAND >>)" +
+                   world.dir + "/calls\n");
     Json plugin = world.plugin("10.0.0.0/8", "10.0.0.1");
     plugin["ipam"] = Json::object({{"type", "any"}});
     world.expect_refused(world.underlay(plugin), "the host would send what is for");

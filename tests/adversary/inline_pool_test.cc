@@ -31,8 +31,8 @@ struct World {
   Pod pod;
   std::string dir = make_folder("inline");
   Runtime runtime;
-  Container container{.id = "c1", .netns = pod.path(),
-                      .args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=team-red"};
+  Container container{
+      .id = "c1", .netns = pod.path(), .args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=team-red"};
 
   Call add(const Json& list) { return runtime.add(list, container); }
   void expect_refused(const Json& list, const std::string& data_dir) {
@@ -56,9 +56,9 @@ TEST_CASE("an inline pool gives no address of an applied pool's subnet") {
   World world;
   apply_pools(world.dir, kOthersPool);
   // The whole, a part, around it, and just what the applied one excludes.
-  for (const Json& pool : {inline_pool("10.20.0.0/24"), inline_pool("10.20.0.128/25"),
-                           inline_pool("10.0.0.0/8"),
-                           inline_pool("10.20.0.0/24", "10.20.0.200-10.20.0.220")}) {
+  for (const Json& pool :
+       {inline_pool("10.20.0.0/24"), inline_pool("10.20.0.128/25"), inline_pool("10.0.0.0/8"),
+        inline_pool("10.20.0.0/24", "10.20.0.200-10.20.0.220")}) {
     world.expect_refused(macvlan_list(world.dir, "rail0", pool), world.dir);
   }
   // As another plugin's IPAM, and STATUS.
@@ -67,18 +67,18 @@ TEST_CASE("an inline pool gives no address of an applied pool's subnet") {
        {"ipam", Json::object({{"type", "railcni"},
                               {"dataDir", world.dir},
                               {"pools", Json::array({inline_pool("10.20.0.0/24")})}})}});
-  const Json config = Runtime::plugin_config(make_conflist("1.1.0", "net", {outer}), 0,
-                                             world.container, nullptr);
+  const Json config =
+      Runtime::plugin_config(make_conflist("1.1.0", "net", {outer}), 0, world.container, nullptr);
   for (const char* verb : {"ADD", "STATUS"}) {
-    const Call call =
-        exec_plugin(railcni_binary(), world.runtime.environment(verb, world.container),
-                    config.dump());
+    const Call call = exec_plugin(railcni_binary(),
+                                  world.runtime.environment(verb, world.container), config.dump());
     INFO(call.describe());
     CHECK(call.code() == 7);
     CHECK_THAT(call.msg(), !Catch::Contains("secret-pool"));
   }
-  CHECK(world.runtime.status(macvlan_list(world.dir, "rail0", inline_pool("10.20.0.0/24"))).code() ==
-        7);
+  CHECK(
+      world.runtime.status(macvlan_list(world.dir, "rail0", inline_pool("10.20.0.0/24"))).code() ==
+      7);
   // Beside it.
   const Json beside = macvlan_list(world.dir, "rail0", inline_pool("10.21.0.0/24"));
   CHECK(world.add(beside).ok());
@@ -92,8 +92,8 @@ TEST_CASE("an inline pool gives no address of an applied pool's subnet") {
 TEST_CASE("nor by a dataDir of its own: the node's pools count everywhere") {
   enter_sandbox();
   World world;
-  const Outcome applied = run({.argv = {railcni_binary(), "apply", "-f", "-"},
-                               .stdin_text = kOthersPool});
+  const Outcome applied =
+      run({.argv = {railcni_binary(), "apply", "-f", "-"}, .stdin_text = kOthersPool});
   REQUIRE(applied.ok());
   world.expect_refused(macvlan_list(world.dir, "rail0", inline_pool("10.20.0.0/24")), world.dir);
   REQUIRE(run({.argv = {railcni_binary(), "pool", "delete", "secret-pool"}}).ok());
@@ -111,8 +111,8 @@ TEST_CASE("an interface asks for one address of a family, by whatever key") {
   const Call all = world.add(list);
   INFO(all.describe());
   CHECK(all.code() == 7);
-  CHECK_THAT(all.msg(), Catch::Contains("51 IPv4 addresses") &&
-                            Catch::Contains("maxAddressesPerFamily"));
+  CHECK_THAT(all.msg(),
+             Catch::Contains("51 IPv4 addresses") && Catch::Contains("maxAddressesPerFamily"));
   CHECK(leased(world.dir).empty());
   // One by each key are several, too; the same one by all of them, and one of each family, are one.
   plugin["args"] = Json::parse(R"({"cni": {"ips": ["10.9.0.77"]}})");
@@ -155,8 +155,8 @@ TEST_CASE("messages name nobody else's pool, namespace, network or container; th
   // An address that another Pod has.
   const Json own = macvlan_list(world.dir, "rail0", pool_v4());
   const Pod other;
-  const Container blue{.id = "blue-container", .netns = other.path(),
-                       .args = "IgnoreUnknown=1;IP=10.9.0.66"};
+  const Container blue{
+      .id = "blue-container", .netns = other.path(), .args = "IgnoreUnknown=1;IP=10.9.0.66"};
   REQUIRE(world.runtime.add(own, blue).ok());
   world.container.args += ";IP=10.9.0.66";
   const Call taken = world.add(own);

@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "railcni/fd.h"
@@ -32,7 +32,8 @@ TEST_CASE("install: a lock that any user can have on the folder keeps nobody wai
   REQUIRE(chmod(folder.c_str(), 0755) == 0);
   // Whoever may read the folder can have this.
   const Fd held = lock(folder, O_RDONLY | O_DIRECTORY);
-  const Outcome outcome = run({.argv = {railcni_binary(), "install", "--to", folder, "--as", "sbr"}});
+  const Outcome outcome =
+      run({.argv = {railcni_binary(), "install", "--to", folder, "--as", "sbr"}});
   INFO(outcome.describe());
   CHECK(outcome.ok());
   CHECK(fs::read_symlink(folder + "/sbr") == "railcni");

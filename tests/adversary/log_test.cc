@@ -60,7 +60,8 @@ TEST_CASE("a log file is below /var/log, or it is none") {
   for (const std::string& path :
        {secret + "/authorized_keys", std::string("/var/log/../../run/escaped.log"),
         std::string("relative.log"), std::string("/var/logs/x.log"), std::string("/dev/kmsg"),
-        std::string("/var/log/pods/x.log"), std::string("/var/log"), std::string("//etc/cron.d/x")}) {
+        std::string("/var/log/pods/x.log"), std::string("/var/log"),
+        std::string("//etc/cron.d/x")}) {
     INFO(path);
     const Outcome outcome = world.use(path);
     CHECK_THAT(outcome.err, Catch::Contains("logFile") && Catch::Contains("/var/log"));
@@ -127,7 +128,9 @@ TEST_CASE("a log line is one line, whatever the configuration's values hold") {
   World world;
   // A new line, an escape sequence, C1's one, a change of direction, and DEL.
   const std::string hostile =
-      "x\nssh-ed25519 AAAA root\r\x1b[2J\xc2\x9b" "2J\xe2\x80\xae" "gol\xe2\x81\xa6\x7f";
+      "x\nssh-ed25519 AAAA root\r\x1b[2J\xc2\x9b"
+      "2J\xe2\x80\xae"
+      "gol\xe2\x81\xa6\x7f";
   Json list = world.list("/var/log/rail.log");
   list["plugins"].as_array()[0]["macvlan"]["mode"] = hostile;
   const Call add = world.runtime.add(list, world.container);
@@ -160,7 +163,9 @@ TEST_CASE("the command line's errors and tables are escaped") {
   }
   // A table: the Pod's name comes from the runtime.
   World world;
-  world.container.args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=ns;K8S_POD_NAME=a\x1b[31m\xe2\x80\xae" "b";
+  world.container.args =
+      "IgnoreUnknown=1;K8S_POD_NAMESPACE=ns;K8S_POD_NAME=a\x1b[31m\xe2\x80\xae"
+      "b";
   const Json list = world.list("");
   REQUIRE(world.runtime.add(list, world.container).ok());
   const std::string table = cli(world.dir, {"lease", "list"});
@@ -180,7 +185,8 @@ TEST_CASE("other names' log keys are under the same rule") {
   SECTION("spiderpool's log_file_path") {
     const Json config = Json::parse(
         R"({"cniVersion": "0.3.1", "name": "sp", "type": "macvlan", "ipam": {"type": "spiderpool",
-            "log_level": "DEBUG", "log_file_path": ")" + secret + R"(/x"}})");
+            "log_level": "DEBUG", "log_file_path": ")" +
+        secret + R"(/x"}})");
     const Call add = exec_plugin(runtime.find_plugin("spiderpool"),
                                  runtime.environment("STATUS", container), config.dump());
     CHECK_THAT(add.process.err + add.process.out, !Catch::Contains("internal error"));
@@ -192,7 +198,8 @@ TEST_CASE("other names' log keys are under the same rule") {
   SECTION("an original's logFile") {
     const Json config = Json::parse(
         R"({"cniVersion": "1.0.0", "name": "mv", "type": "macvlan", "master": "rail0",
-            "dataDir": ")" + dir + R"(", "logFile": ")" + secret + R"(/x", "logLevel": "debug"})");
+            "dataDir": ")" +
+        dir + R"(", "logFile": ")" + secret + R"(/x", "logLevel": "debug"})");
     for (const char* verb : {"ADD", "DEL"}) {
       const Call call = exec_plugin(runtime.find_plugin("macvlan"),
                                     runtime.environment(verb, container), config.dump());

@@ -44,8 +44,9 @@ TEST_CASE("resolvConf: what is no small regular file is refused at once") {
   const std::string large = world.dir + "/large";
   std::ofstream(large) << "nameserver 10.0.0.1\n";
   REQUIRE(truncate(large.c_str(), off_t{1} << 40) == 0);
-  for (const std::string& file : {fifo, large, std::string("/dev/zero"), std::string("/dev/watchdog"),
-                                  std::string("/proc/kcore"), std::string("/run"), world.dir}) {
+  for (const std::string& file :
+       {fifo, large, std::string("/dev/zero"), std::string("/dev/watchdog"),
+        std::string("/proc/kcore"), std::string("/run"), world.dir}) {
     INFO(file);
     const Call add = world.call("ADD", "c1", world.config(file));
     CHECK(add.code() == 5);
@@ -64,8 +65,9 @@ TEST_CASE("resolvConf: links are followed, and other files' lines are not told")
   enter_sandbox();
   const HostLocal world;
   const std::string stub = world.dir + "/stub-resolv.conf";
-  std::ofstream(stub) << "nameserver 10.0.0.53\nnameserver fe80::1%eth0\nsearch a.example b.example\n"
-                         "options ndots:2\n";
+  std::ofstream(stub)
+      << "nameserver 10.0.0.53\nnameserver fe80::1%eth0\nsearch a.example b.example\n"
+         "options ndots:2\n";
   const std::string link = world.dir + "/resolv.conf";
   fs::create_symlink(stub, link);
   const Call add = world.call("ADD", "c1", world.config(link));
@@ -81,9 +83,8 @@ TEST_CASE("resolvConf: links are followed, and other files' lines are not told")
   INFO(told.describe());
   REQUIRE(told.ok());
   CHECK(told.json.at("dns") == Json::object());
-  CHECK_THAT(told.process.err + told.process.out, !Catch::Contains("hash") &&
-                                                      !Catch::Contains("hunter2") &&
-                                                      !Catch::Contains("abc"));
+  CHECK_THAT(told.process.err + told.process.out,
+             !Catch::Contains("hash") && !Catch::Contains("hunter2") && !Catch::Contains("abc"));
 }
 
 TEST_CASE("host-local's own folder: FIFOs and links in it neither hang nor lead elsewhere") {

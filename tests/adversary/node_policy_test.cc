@@ -104,8 +104,9 @@ TEST_CASE("what is wrong in a policy is said with file and key, all of it") {
   {
     const NodePolicyFile policy("logDirs: [/var/log]\ninlinePool: none\nhostRoutes: all\n",
                                 "policy.yaml");
-    world.expect_refused("/etc/railcni/policy.yaml:2: unknown key \"inlinePool\": did you mean "
-                         "\"inlinePools\"?");
+    world.expect_refused(
+        "/etc/railcni/policy.yaml:2: unknown key \"inlinePool\": did you mean "
+        "\"inlinePools\"?");
     world.expect_refused("/etc/railcni/policy.yaml:3: hostRoutes: must be one of");
   }
   {
@@ -144,14 +145,15 @@ TEST_CASE("YAML and JSON are read in a call of the plugin") {
   enter_sandbox();
   World world;
   const bool yaml = GENERATE(true, false);
-  const NodePolicyFile policy(yaml ? "# nothing but\ninlinePools: none\n" : R"({"inlinePools": "none"})",
-                              yaml ? "policy.yaml" : "policy.json");
+  const NodePolicyFile policy(
+      yaml ? "# nothing but\ninlinePools: none\n" : R"({"inlinePools": "none"})",
+      yaml ? "policy.yaml" : "policy.json");
   const Call add = world.runtime.add(world.list, world.container);
   CHECK(add.code() == 7);
   CHECK_THAT(add.msg(), Catch::Contains("inlinePools") && Catch::Contains("ipam.pools[0]"));
   CHECK(world.runtime.status(world.list).code() == 7);
-  const Json shown = Json::parse(
-      run({.argv = {railcni_binary(), "policy", "show", "-o", "json"}}).out);
+  const Json shown =
+      Json::parse(run({.argv = {railcni_binary(), "policy", "show", "-o", "json"}}).out);
   CHECK(shown.at("policy").at("inlinePools") == Json("none"));
   CHECK(shown.at("file") == Json(policy.path()));
   CHECK(shown.at("valid") == Json(true));

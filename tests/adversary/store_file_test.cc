@@ -1,8 +1,8 @@
 // A state file that was emptied, or taken away in part, while it was in use.
-#include <catch2/catch.hpp>
-
 #include <fcntl.h>
 #include <unistd.h>
+
+#include <catch2/catch.hpp>
 
 #include "tests/netns/world.h"
 

@@ -64,11 +64,12 @@ Json with_applied_pools(const std::string& data_dir, Json plugin) {
     const bool is_v6 = spec.at("subnet").as_string().find(':') != std::string::npos;
     names[is_v6 ? "ipv6" : "ipv4"].push_back(name);
     spec.erase("name");
-    documents += "---\n" + Json::object({{"apiVersion", "spiderpool.spidernet.io/v2beta1"},
-                                         {"kind", "SpiderIPPool"},
-                                         {"metadata", Json::object({{"name", name}})},
-                                         {"spec", spec}})
-                               .dump() +
+    documents += "---\n" +
+                 Json::object({{"apiVersion", "spiderpool.spidernet.io/v2beta1"},
+                               {"kind", "SpiderIPPool"},
+                               {"metadata", Json::object({{"name", name}})},
+                               {"spec", spec}})
+                     .dump() +
                  "\n";
   }
   apply_pools(data_dir, documents);

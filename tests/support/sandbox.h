@@ -12,13 +12,12 @@
 namespace railcni::test {
 
 // Moves the process into a network and mount namespace of its own, at the first call: "the host" of
-// the tests. Mounts are private, /sys shows the new network namespace, /run, /var/lib and /var/log are
-// empty file systems in memory, so that railcni's default folders are ours, too, and /etc has no
-// node policy. The kernel takes
-// it all away when the process ends, however it ends, and suites can run side by side.
-// With RAILCNI_TEST_HOST=machine in the environment the machine's own network namespace is the
-// host: for a VM whose hardware the tests are about. Must be called before the process has threads.
-// Throws std::runtime_error (not root, for one).
+// the tests. Mounts are private, /sys shows the new network namespace, /run, /var/lib and /var/log
+// are empty file systems in memory, so that railcni's default folders are ours, too, and /etc has
+// no node policy. The kernel takes it all away when the process ends, however it ends, and suites
+// can run side by side. With RAILCNI_TEST_HOST=machine in the environment the machine's own network
+// namespace is the host: for a VM whose hardware the tests are about. Must be called before the
+// process has threads. Throws std::runtime_error (not root, for one).
 void enter_sandbox();
 
 // A folder that no other call returned, for a dataDir. In /run, which goes with the sandbox;
