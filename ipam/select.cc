@@ -292,12 +292,15 @@ void refuse_shared_addresses(const Txn& pools, const std::vector<Pool>& inline_p
   });
 }
 
-bool has_applied_pool(const Txn& pools, const PoolRequest& request, const IpAddress& address) {
+bool has_applied_pool(const Txn& pools, const PoolRequest& request, const IpAddress& address,
+                      const std::string& likely) {
+  const auto serves = [&](const Pool& pool) {
+    return pool.contains(address) && !why_out(pool, request);
+  };
+  const std::optional<Pool> first = get_pool(pools, likely);
+  if (first && serves(*first)) return true;
   bool found = false;
-  scan_pools(pools, [&](const Pool& pool) {
-    found = pool.contains(address) && !why_out(pool, request);
-    return !found;
-  });
+  scan_pools(pools, [&](const Pool& pool) { return !(found = serves(pool)); });
   return found;
 }
 

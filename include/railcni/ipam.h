@@ -85,8 +85,10 @@ Candidates select_pools(const Txn* pools, const PoolRequest& request);
 // what that excludes, and whom it is for, would be passed by. The log names the applied one.
 void refuse_shared_addresses(const Txn& pools, const std::vector<Pool>& inline_pools);
 
-// True when an applied pool that is for this attachment has the address in its ranges.
-bool has_applied_pool(const Txn& pools, const PoolRequest& request, const IpAddress& address);
+// True when an applied pool that is for this attachment has the address in its ranges. The one
+// called `likely`, if there is one, is looked at before all others.
+bool has_applied_pool(const Txn& pools, const PoolRequest& request, const IpAddress& address,
+                      const std::string& likely);
 
 // True when `glob` matches all of `name`. Throws Error{kInvalidConfig} when `glob` is malformed.
 bool glob_match(std::string_view glob, std::string_view name);

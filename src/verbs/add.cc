@@ -229,7 +229,7 @@ void Add::plan_around(Attachment& attachment, const Txn& state) {
                            plan_.link.find("mtu") != nullptr
                                ? static_cast<uint32_t>(plan_.link.at("mtu").as_uint())
                                : 0});
-  check_host_route_owner(routing_, pool_request_, state, pools_.get(), attachment.key);
+  check_host_route_owner(routing_, pool_request_, state, pools_.get(), attachment);
   attachment.routing = routing_.to_json();
   choose_mac(attachment);
   // RFC 8200, section 5: IPv6 needs 1280 bytes; the kernel refuses addresses below.

@@ -14,7 +14,7 @@ namespace railcni {
 // and that no other container has. Throws Error{kInvalidConfig}, and Error{kTryAgainLater} for an
 // address that another container has. Without host routes it looks at nothing.
 void check_host_route_owner(const RoutingPlan& plan, const PoolRequest& request, const Txn& state,
-                            Store* pools, const AttachmentKey& key);
+                            Store* pools, const Attachment& attachment);
 
 }  // namespace railcni
 

@@ -128,6 +128,24 @@ TEST_CASE("an interface asks for one address of a family, by whatever key") {
   CHECK(world.runtime.del(list, world.container).ok());
 }
 
+TEST_CASE("what another plugin is asked for is that plugin's to weigh") {
+  enter_sandbox();
+  World world;
+  Json list = macvlan_list(world.dir, "rail0", pool_v4());
+  list["cniVersion"] = "1.0.0";
+  Json& plugin = list["plugins"].as_array()[0];
+  plugin["ipam"] = Json::parse(R"({"type": "host-local", "dataDir": ")" + world.dir +
+                               R"(/hl", "ranges": [[{"subnet": "10.1.0.0/24"}],
+                                                   [{"subnet": "10.2.0.0/24"}]]})");
+  plugin["args"] = Json::parse(R"({"cni": {"ips": ["10.1.0.9", "10.2.0.9"]}})");
+  const Call add = world.add(list);
+  INFO(add.describe());
+  CHECK(add.ok());
+  CHECK(addresses_of("net1", world.pod.path()) ==
+        std::vector<std::string>{"10.1.0.9/24", "10.2.0.9/24"});
+  CHECK(world.runtime.del(list, world.container).ok());
+}
+
 TEST_CASE("messages name nobody else's pool, namespace, network or container; the log does") {
   enter_sandbox();
   World world;
