@@ -110,6 +110,12 @@ bool holds_lease(const Txn& state, const Lease& lease, const AttachmentKey& owne
   return is_owners(state, lease, owner);
 }
 
+std::optional<AttachmentKey> lease_owner(const Txn& state, const IpAddress& address) {
+  const std::optional<AddressState> used = address_state(state, address);
+  if (!used || used->kind != AddressState::Kind::kLeased) return std::nullopt;
+  return AttachmentKey::parse(used->owner);
+}
+
 void scan_leases(const Txn& state, const std::string& pool,
                  const std::function<bool(const LeaseInfo&)>& visit) {
   scan_pool_states(

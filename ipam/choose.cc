@@ -5,6 +5,7 @@
 #include "ipam/free_addresses.h"
 #include "ipam/pool_state.h"
 #include "railcni/error.h"
+#include "railcni/log.h"
 #include "src/store/schema.h"
 
 namespace railcni {
@@ -208,7 +209,8 @@ Choice choose_requested(const Txn& state, const std::vector<Pool>& pools,
     const std::optional<AddressState> used = address_state(state, requested.address);
     if (used && used->kind == AddressState::Kind::kLeased) {
       taken = Error(Code::kTryAgainLater,
-                    what + " of pool " + pool.name + " is leased to " + used->owner);
+                    what + " of pool " + pool.name + " is in use by another attachment");
+      log_warning(what + " of pool " + pool.name + " is leased to " + used->owner);
     } else if (used && used->kind == AddressState::Kind::kQuarantined &&
                !quarantine_is_over(used->until, now)) {
       taken =

@@ -5,15 +5,9 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "railcni/deferred.h"
 #include "railcni/program_name.h"
 #include "railcni/verbs.h"
-
-// Of src/command_line.ld; without that script there are none.
-extern "C" {
-using Constructor = void (*)(int, char**, char**);
-extern Constructor railcni_command_line_begin[] __attribute__((weak, visibility("hidden")));
-extern Constructor railcni_command_line_end[] __attribute__((weak, visibility("hidden")));
-}
 
 namespace {
 
@@ -46,8 +40,6 @@ int main(int argc, char** argv) {
   signal(SIGXFSZ, SIG_IGN);
   const char* command = getenv("CNI_COMMAND");
   if (command != nullptr && *command != '\0') return railcni::run_cni();
-  for (Constructor* step = railcni_command_line_begin; step != railcni_command_line_end; ++step) {
-    (*step)(argc, argv, environ);
-  }
+  railcni::run_deferred_constructors();
   return railcni::run_cli(argc, argv);
 }

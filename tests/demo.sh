@@ -13,7 +13,8 @@ export CNI_PATH="$build:/usr/lib/cni"
 # Names of our own, so that two demos can run side by side.
 id=railcni-demo-$$
 node=$id-node fabric=$id-fabric pod1=$id-pod1 pod2=$id-pod2
-work=$(mktemp -d)
+# Where the node policy lets state be kept.
+work=$(mktemp -d /run/railcni-demo.XXXXXX)
 
 cleanup() {
   for netns in "$pod1" "$pod2" "$fabric" "$node"; do

@@ -29,7 +29,10 @@ rules() {
   rule 'libnl belongs to src/kernel' '#include <netlink/' "$ours" '^src/kernel/'
   rule 'libibverbs belongs to src/kernel' '#include <infiniband/' "$ours" '^src/kernel/'
   rule 'simdjson belongs to src/cni/json.cc' '#include <simdjson' . '^src/cni/json\.cc'
-  rule 'CLI11 and yaml-cpp belong to src/cli' '#include <(CLI|yaml-cpp)/' . '^src/cli/'
+  rule 'CLI11 belongs to src/cli' '#include <CLI/' . '^src/cli/'
+  rule 'yaml-cpp belongs to src/yaml' '#include <yaml-cpp/' . '^src/yaml/'
+  rule 'YAML is for the command line and the policy' \
+    '#include "src/yaml/' "$ours" '^src/(yaml|policy|cli)/'
   rule 'Catch2 belongs to the tests' '#include <catch2/' "$ours" '^$'
   rule 'setns is called in src/kernel/netns.cc only' '[^a-z_]setns\(' "$ours" '^src/kernel/netns\.cc'
   rule 'no plugin includes another, nor the store' \

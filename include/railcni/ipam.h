@@ -73,12 +73,22 @@ struct Candidates {
 //
 // Disabled pools and pools for other nodes, namespaces or networks are passed
 // over, whether a name or a glob brought them (one list of per-node pools serves all nodes); when a
-// family that was asked for is left with none, that is an Error{kInvalidConfig} which says of every
-// pool why it is out. So are: a name with no pool, a glob that matches nothing, a pool of the other
+// family that was asked for is left with none, that is an Error{kInvalidConfig} which says why: of
+// each pool that the caller has named, and how many others there are. Whom they are for goes to the
+// log. So are: a name with no pool, a glob that matches nothing, a pool of the other
 // family, a malformed glob, and matchMasterSubnet when no subnet holds any of the master's
 // addresses (the message has the pools with their subnets, the master and its addresses).
 // `pools` may be nullptr: no pool was ever applied.
 Candidates select_pools(const Txn* pools, const PoolRequest& request);
+
+// Throws Error{kInvalidConfig} when an inline pool has an address in the subnet of an applied one:
+// what that excludes, and whom it is for, would be passed by. The log names the applied one.
+void refuse_shared_addresses(const Txn& pools, const std::vector<Pool>& inline_pools);
+
+// True when an applied pool that is for this attachment has the address in its ranges. The one
+// called `likely`, if there is one, is looked at before all others.
+bool has_applied_pool(const Txn& pools, const PoolRequest& request, const IpAddress& address,
+                      const std::string& likely);
 
 // True when `glob` matches all of `name`. Throws Error{kInvalidConfig} when `glob` is malformed.
 bool glob_match(std::string_view glob, std::string_view name);
@@ -97,7 +107,7 @@ bool glob_match(std::string_view glob, std::string_view name);
 // Throws Error{kTryAgainLater} when no candidate of a family has a free address: the message names
 // every pool with its counts ("pool a: 200 of 200 in use"). Throws Error{kInvalidConfig} when a
 // requested address is in no candidate's ranges or is a gateway, Error{kTryAgainLater} when it is
-// leased (naming the owner) or quarantined. Nothing is written when it throws.
+// leased (the log names the owner) or quarantined. Nothing is written when it throws.
 // `now` is boot_seconds().
 std::vector<Lease> allocate(Txn& state, const Candidates& candidates,
                             const std::vector<PoolRequest::Requested>& requested,
@@ -118,6 +128,9 @@ void quarantine(Txn& state, const Lease& lease, const AttachmentKey& owner, int6
 
 // True when `lease` is `owner`'s.
 bool holds_lease(const Txn& state, const Lease& lease, const AttachmentKey& owner);
+
+// Who has the address; nothing when nobody has.
+std::optional<AttachmentKey> lease_owner(const Txn& state, const IpAddress& address);
 
 struct LeaseInfo {
   Lease lease;

@@ -197,6 +197,9 @@ class RouteSocket : public NetlinkSocket {
   // Routes of all tables: unicast ones, and those that refuse (blackhole, unreachable, prohibit).
   std::vector<RouteInfo> routes(Family family);
   std::vector<RuleInfo> rules(Family family);
+  // The next hops of all routes of a family, of multipath ones too. An IPv4 route may have an IPv6
+  // one (RTA_VIA).
+  std::vector<IpAddress> gateways(Family family);
   // The route that a packet to `destination` would take; nothing when there is none.
   std::optional<RouteInfo> lookup(const IpAddress& destination);
   // The number under which this namespace knows the one of the open file `netns_fd`

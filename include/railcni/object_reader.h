@@ -47,14 +47,16 @@ class ObjectReader {
   // key.
   void finish_with_warnings() const;
 
+  // The keys that are neither known nor allowed, and for each of them what finish() says.
+  std::vector<std::string> unknown_keys() const;
+  std::string unknown_key_text(const std::string& key) const;
+
   // "path.key", or "key" at the top.
   std::string full_name(std::string_view key) const;
 
  private:
   const Json* read(std::string_view key);
   bool is_known(const std::string& key) const;
-  // `unknown key "..."`, and the nearest known one.
-  std::string unknown_key_text(const std::string& key) const;
   [[noreturn]] void wrong_type(std::string_view key, const Json& value,
                                std::string_view wanted) const;
 

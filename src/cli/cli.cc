@@ -10,9 +10,9 @@
 
 #include "railcni/error.h"
 #include "railcni/object_reader.h"
+#include "railcni/utf8.h"
 #include "railcni/verbs.h"
 #include "src/cli/command.h"
-#include "src/cli/table.h"
 
 namespace railcni {
 namespace cli {
@@ -50,8 +50,9 @@ bool write_all(int fd, std::string_view text) {
 int fail(const Invocation& invocation, const Error& error) {
   notice("railcni: " + error.msg() + (error.details().empty() ? "" : " (" + error.details() + ")"));
   if (invocation.json()) {
-    Json json = Json::object({{"code", static_cast<uint32_t>(error.code())}, {"msg", error.msg()}});
-    if (!error.details().empty()) json["details"] = error.details();
+    Json json = Json::object(
+        {{"code", static_cast<uint32_t>(error.code())}, {"msg", printable(error.msg())}});
+    if (!error.details().empty()) json["details"] = printable(error.details());
     write_all(STDOUT_FILENO, json.dump(2) + "\n");
   }
   return EXIT_FAILURE;
@@ -91,6 +92,7 @@ int run(int argc, char** argv, Invocation& invocation) {
   add_render(command, invocation);
   add_install(command, invocation);
   add_rdma(command, invocation);
+  add_policy(command, invocation);
   app.footer(kFooter);  // last: subcommands inherit what is there when they are added
   if (argc <= 1) {
     print(app.help());

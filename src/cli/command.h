@@ -69,6 +69,7 @@ void add_lease(const Command& app, Invocation& invocation);
 void add_gc(const Command& app, Invocation& invocation);
 void add_render(const Command& app, Invocation& invocation);
 void add_rdma(const Command& app, Invocation& invocation);
+void add_policy(const Command& app, Invocation& invocation);
 void add_install(const Command& app, Invocation& invocation);
 
 // Writes to stdout at once. Throws Error{kIoFailure} when it cannot be written: a closed pipe or a

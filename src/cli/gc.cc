@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "railcni/ipam.h"
+#include "railcni/policy.h"
 #include "railcni/verbs.h"
 #include "src/cli/command.h"
 #include "src/cli/table.h"
@@ -62,6 +63,12 @@ void print_table(const ReclaimReport& report, bool dry_run) {
 }
 
 int collect(const Invocation& invocation, bool dry_run) {
+  // It says where the programs of recorded IPAMs may be. What is wrong in it keeps nothing.
+  const PolicyReading policy = read_node_policy();
+  for (const PolicyProblem& problem : policy.problems) {
+    notice("railcni: the node policy: " + policy.text_of(problem));
+  }
+  set_node_policy(policy.policy);
   ReclaimReport report;
   std::vector<std::string> inconsistencies;
   for (const StorePaths& paths : invocation.paths().with_networks()) {

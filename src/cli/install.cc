@@ -12,6 +12,7 @@
 #include "railcni/fd.h"
 #include "railcni/object_reader.h"
 #include "railcni/program_name.h"
+#include "railcni/utf8.h"
 #include "src/cli/command.h"
 #include "src/cli/install_files.h"
 
@@ -89,7 +90,8 @@ int install(const Invocation& invocation, Options options) {
 
   folder.put_copy(program, own);
   Json links = Json::array();
-  std::string text = "installed " + options.folder + "/" + own + "\n";
+  const std::string shown = printable(options.folder);
+  std::string text = "installed " + shown + "/" + own + "\n";
   for (const std::string& name : options.names) {
     const Entry before = folder.look_at(name, own);
     const std::string action = before == Entry::kOurLink   ? "unchanged"
@@ -97,7 +99,7 @@ int install(const Invocation& invocation, Options options) {
                                                            : "replaced";
     if (before != Entry::kOurLink) folder.put_link(own, name);
     links.push_back(Json::object({{"name", name}, {"action", action}}));
-    text += "link " + options.folder + "/" + name + " " + action + "\n";
+    text += "link " + shown + "/" + name + " " + action + "\n";
   }
   folder.sync();
   if (invocation.json()) {

@@ -5,8 +5,11 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstdint>
 #include <cstdio>
@@ -20,6 +23,10 @@ namespace {
 
 // With a dot in front: runtimes and Multus look for plugins by name, and nobody names this.
 constexpr std::string_view kTemporaryPrefix = ".railcni-install-";
+constexpr const char* kLockFile = ".railcni-install.lock";
+// An installation takes well below a second.
+constexpr std::chrono::seconds kLockTimeout{10};
+constexpr useconds_t kLockPause = 20'000;  // microseconds
 
 std::string temporary_name() {
   uint64_t number = 0;
@@ -55,12 +62,61 @@ void copy_all(const Fd& from, const Fd& to) {
 InstallFolder::InstallFolder(const std::string& path)
     : path_(path), folder_(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   if (!folder_) throw_errno(Code::kIoFailure, path_, errno);
-  // A file system without locks (NFS does not lock folders) has no other harm than that leftovers
-  // stay: names are unique and renames atomic.
-  while (flock(folder_.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return;
+  const auto deadline = std::chrono::steady_clock::now() + kLockTimeout;
+  while (!try_lock()) {
+    if (std::chrono::steady_clock::now() >= deadline) {
+      throw Error(Code::kTryAgainLater, full(kLockFile) + ": another installation" + holder() +
+                                            " has had the lock for " +
+                                            std::to_string(kLockTimeout.count()) + " seconds");
+    }
+    usleep(kLockPause);
   }
   remove_leftovers();
+}
+
+InstallFolder::~InstallFolder() {
+  if (lock_) unlinkat(folder_.get(), kLockFile, 0);
+}
+
+// Of a file that root alone can open: on the folder itself, every user of the node can have a lock.
+// False when somebody else has it.
+bool InstallFolder::try_lock() {
+  Fd file(openat(folder_.get(), kLockFile, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) throw_errno(Code::kIoFailure, full(kLockFile), errno);
+  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK || errno == EINTR) return false;
+    // A file system without locks (some NFS) has no other harm than that leftovers stay: names are
+    // unique and renames atomic.
+    unlinkat(folder_.get(), kLockFile, 0);
+    return true;
+  }
+  // Its last holder has removed it.
+  struct stat info = {};
+  if (fstat(file.get(), &info) != 0 || info.st_nlink == 0) return false;
+  lock_ = std::move(file);
+  return true;
+}
+
+// " (process 4711)", as /proc/locks has it; empty when it is not known.
+std::string InstallFolder::holder() const {
+  struct stat info = {};
+  if (fstatat(folder_.get(), kLockFile, &info, AT_SYMLINK_NOFOLLOW) != 0) return "";
+  FILE* locks = fopen("/proc/locks", "re");
+  if (locks == nullptr) return "";
+  std::string text;
+  char line[256];
+  while (fgets(line, sizeof line, locks) != nullptr) {
+    int pid = 0;
+    unsigned major = 0;
+    unsigned minor = 0;
+    unsigned long inode = 0;
+    if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%lu", &pid, &major, &minor, &inode) == 4 &&
+        inode == info.st_ino && makedev(major, minor) == info.st_dev && pid > 0) {
+      text = " (process " + std::to_string(pid) + ")";
+    }
+  }
+  fclose(locks);
+  return text;
 }
 
 void InstallFolder::remove_leftovers() {

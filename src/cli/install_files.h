@@ -14,9 +14,13 @@ namespace railcni::cli {
 // whoever starts one gets the old or the new.
 class InstallFolder {
  public:
-  // Opens the folder and waits for other installations into it to end. Temporaries that killed ones
-  // have left are removed. Throws Error{kIoFailure}.
+  // Opens the folder and waits for other installations into it to end, for ten seconds: throws
+  // Error{kTryAgainLater} that names the process then. Temporaries that killed ones have left are
+  // removed. Throws Error{kIoFailure}.
   explicit InstallFolder(const std::string& path);
+  InstallFolder(const InstallFolder&) = delete;
+  InstallFolder& operator=(const InstallFolder&) = delete;
+  ~InstallFolder();
 
   enum class Entry { kNothing, kOurLink, kOtherLink, kFile, kFolder };
   // What stands at `name`; kOurLink is a link to `target`.
@@ -32,6 +36,8 @@ class InstallFolder {
  private:
   // "folder/name", for messages.
   std::string full(const std::string& name) const;
+  bool try_lock();
+  std::string holder() const;
   void remove_leftovers();
   // Runs `make`, which makes the temporary, and renames that to `name`; removes it on failure.
   template <typename Make>
@@ -39,6 +45,7 @@ class InstallFolder {
 
   std::string path_;
   Fd folder_;
+  Fd lock_;  // of the lock file; none where the file system has no locks
 };
 
 }  // namespace railcni::cli

@@ -7,7 +7,7 @@
 #include "railcni/request.h"
 #include "src/cli/document_head.h"
 #include "src/cli/multus_spec.h"
-#include "src/cli/yaml.h"
+#include "src/yaml/yaml.h"
 
 namespace railcni::cli {
 namespace {

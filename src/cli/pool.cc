@@ -10,7 +10,7 @@
 #include "src/cli/pool_change.h"
 #include "src/cli/pool_documents.h"
 #include "src/cli/table.h"
-#include "src/cli/yaml.h"
+#include "src/yaml/yaml.h"
 
 namespace railcni::cli {
 namespace {

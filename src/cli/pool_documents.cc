@@ -10,7 +10,7 @@
 #include "railcni/fd.h"
 #include "railcni/object_reader.h"
 #include "src/cli/document_head.h"
-#include "src/cli/yaml.h"
+#include "src/yaml/yaml.h"
 
 namespace railcni::cli {
 namespace {

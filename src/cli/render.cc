@@ -9,7 +9,7 @@
 #include "src/cli/command.h"
 #include "src/cli/multus_document.h"
 #include "src/cli/pool_documents.h"
-#include "src/cli/yaml.h"
+#include "src/yaml/yaml.h"
 
 namespace railcni::cli {
 namespace {

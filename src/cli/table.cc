@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "src/cli/utf8.h"
+#include "railcni/utf8.h"
 
 namespace railcni::cli {
 namespace {
@@ -18,21 +18,6 @@ bool is_number(std::string_view text) {
 }
 
 }  // namespace
-
-std::string printable(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const size_t size =
-        text[0] == '\t' || text[0] == '\n' || text[0] == '\r' ? 0 : utf8_character_size(text);
-    if (size == 0) {
-      out += '?';
-    } else {
-      out += text.substr(0, size);
-    }
-    text.remove_prefix(std::max<size_t>(size, 1));
-  }
-  return out;
-}
 
 void Table::add_row(std::vector<std::string> cells) {
   cells.resize(headers_.size());

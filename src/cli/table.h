@@ -3,7 +3,6 @@
 #define RAILCNI_SRC_CLI_TABLE_H_
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace railcni::cli {
@@ -12,7 +11,8 @@ class Table {
  public:
   explicit Table(std::vector<std::string> headers) : headers_(std::move(headers)) {}
 
-  // One cell for each header; an empty cell is written as "-".
+  // One cell for each header, shown by printable(): names come from runtimes and files, and none
+  // may move the cursor. An empty cell is written as "-".
   void add_row(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
   // Header and rows, a newline behind each, without trailing spaces. Columns whose cells are all
@@ -23,10 +23,6 @@ class Table {
   std::vector<std::string> headers_;
   std::vector<std::vector<std::string>> rows_;
 };
-
-// `text` fit for a terminal: control characters, and bytes that are not UTF-8, become '?'. Names
-// come from runtimes and files; none may move the cursor.
-std::string printable(std::string_view text);
 
 }  // namespace railcni::cli
 

@@ -1,11 +1,10 @@
 // The configuration of the reference IPAM host-local.
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
+#include <cctype>
 
 #include "railcni/error.h"
 #include "railcni/ipam_config.h"
+#include "railcni/named_file.h"
 #include "railcni/object_reader.h"
 
 namespace railcni {
@@ -46,13 +45,24 @@ std::vector<std::string> words_of(const std::string& line) {
   return words;
 }
 
+// A word that a resolver knows: an address, a domain, an option. Who may name any file of the node
+// must not get at others' lines by it.
+bool is_resolver_word(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) || std::string_view("._-:%").find(c) != std::string_view::npos;
+  });
+}
+
 // A line of resolv.conf(5): the keywords that the result of a plugin has members for.
 void read_resolv_line(const std::string& line, Json& dns) {
   const std::vector<std::string> words = words_of(line);
   if (words.size() < 2 || line[0] == '#' || line[0] == ';') return;
+  if (!std::all_of(words.begin(), words.end(), is_resolver_word)) return;
   const std::string& keyword = words.front();
   if (keyword == "nameserver") {
-    dns["nameservers"].push_back(words[1]);
+    // fe80::1%eth0 has a zone (RFC 4007, section 11).
+    const std::string address = words[1].substr(0, words[1].find('%'));
+    if (IpAddress::parse(address)) dns["nameservers"].push_back(words[1]);
   } else if (keyword == "domain") {
     dns["domain"] = words[1];
   } else if (keyword == "search" || keyword == "options") {
@@ -61,16 +71,20 @@ void read_resolv_line(const std::string& line, Json& dns) {
 }
 
 Json read_resolv_conf(const std::string& path) {
-  FILE* file = fopen(path.c_str(), "re");
-  if (file == nullptr) {
-    throw_errno(Code::kIoFailure, "ipam.resolvConf: cannot read " + path, errno);
+  // A resolver reads some kilobytes of it at most.
+  constexpr size_t kLargest = size_t{64} << 10;
+  std::string text;
+  try {
+    text = read_named_file(path, kLargest);
+  } catch (const Error& error) {
+    throw error.with_context("ipam.resolvConf");
   }
   Json dns = Json::object();
-  char* line = nullptr;
-  size_t size = 0;
-  while (getline(&line, &size, file) > 0) read_resolv_line(line, dns);
-  free(line);
-  fclose(file);
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    read_resolv_line(text.substr(at, end - at), dns);
+    at = end + 1;
+  }
   return dns;
 }
 

@@ -152,15 +152,23 @@ std::string ObjectReader::unknown_key_text(const std::string& key) const {
   return msg;
 }
 
-void ObjectReader::finish() const {
+std::vector<std::string> ObjectReader::unknown_keys() const {
+  std::vector<std::string> keys;
   for (const auto& [key, value] : object_.as_object()) {
-    if (!is_known(key)) throw Error(Code::kInvalidConfig, unknown_key_text(key));
+    if (!is_known(key)) keys.push_back(key);
+  }
+  return keys;
+}
+
+void ObjectReader::finish() const {
+  for (const std::string& key : unknown_keys()) {
+    throw Error(Code::kInvalidConfig, unknown_key_text(key));
   }
 }
 
 void ObjectReader::finish_with_warnings() const {
-  for (const auto& [key, value] : object_.as_object()) {
-    if (!is_known(key)) log_warning(unknown_key_text(key) + " (it is passed over)");
+  for (const std::string& key : unknown_keys()) {
+    log_warning(unknown_key_text(key) + " (it is passed over)");
   }
 }
 

@@ -207,6 +207,61 @@ int parse_nsid(const nlmsghdr* header) {
   return id;
 }
 
+namespace {
+
+void add_gateway(Family family, int type, const nlattr* attribute,
+                 std::vector<IpAddress>& gateways) {
+  if (type == RTA_GATEWAY) {
+    if (const auto gateway = address(family, attribute)) gateways.push_back(*gateway);
+  }
+  // An address of the other family behind its number.
+  if (type != RTA_VIA || static_cast<size_t>(nla_len(attribute)) < sizeof(uint16_t) + 4) return;
+  const auto other = family_of(static_cast<uint8_t>(number<uint16_t>(attribute)));
+  const auto* bytes = static_cast<const uint8_t*>(nla_data(attribute)) + sizeof(uint16_t);
+  const size_t size = static_cast<size_t>(nla_len(attribute)) - sizeof(uint16_t);
+  if (other && size == (*other == Family::kV4 ? 4u : 16u)) {
+    gateways.push_back(IpAddress::from_bytes(*other, bytes));
+  }
+}
+
+// RTA_MULTIPATH: one rtnexthop after the other, each with attributes.
+void add_next_hops(Family family, const nlattr* list, std::vector<IpAddress>& gateways) {
+  const auto* at = static_cast<const uint8_t*>(nla_data(list));
+  size_t left = static_cast<size_t>(nla_len(list));
+  while (left >= sizeof(rtnexthop)) {
+    rtnexthop hop{};
+    memcpy(&hop, at, sizeof hop);
+    if (hop.rtnh_len < sizeof hop || hop.rtnh_len > left) return;
+    int rest = hop.rtnh_len - static_cast<int>(sizeof hop);
+    for (auto* attribute = reinterpret_cast<const nlattr*>(at + sizeof hop);
+         nla_ok(attribute, rest); attribute = nla_next(attribute, &rest)) {
+      add_gateway(family, nla_type(attribute), attribute, gateways);
+    }
+    const size_t step = RTNH_ALIGN(hop.rtnh_len);
+    if (step >= left) return;
+    at += step;
+    left -= step;
+  }
+}
+
+}  // namespace
+
+void parse_gateways(const nlmsghdr* header, std::vector<IpAddress>& gateways) {
+  if (header->nlmsg_type != RTM_NEWROUTE ||
+      static_cast<size_t>(nlmsg_datalen(header)) < sizeof(rtmsg)) {
+    return;
+  }
+  const auto family = family_of(static_cast<const rtmsg*>(nlmsg_data(header))->rtm_family);
+  if (!family) return;
+  each_attribute(header, sizeof(rtmsg), [&](int type, const nlattr* attribute) {
+    if (type == RTA_MULTIPATH) {
+      add_next_hops(*family, attribute, gateways);
+    } else {
+      add_gateway(*family, type, attribute, gateways);
+    }
+  });
+}
+
 std::optional<RuleInfo> parse_rule(const nlmsghdr* header) {
   if (header->nlmsg_type != RTM_NEWRULE ||
       static_cast<size_t>(nlmsg_datalen(header)) < sizeof(fib_rule_hdr)) {

@@ -19,6 +19,8 @@ std::optional<RouteInfo> parse_route(const nlmsghdr* header);
 std::optional<RouteInfo> parse_route_lookup(const nlmsghdr* header);
 // RTM_NEWNSID; NETNSA_NSID_NOT_ASSIGNED (-1) for a message without a number.
 int parse_nsid(const nlmsghdr* header);
+// RTM_NEWROUTE: adds the next hops of the route to `gateways`.
+void parse_gateways(const nlmsghdr* header, std::vector<IpAddress>& gateways);
 // RTM_NEWRULE; nothing for other families than IPv4 and IPv6.
 std::optional<RuleInfo> parse_rule(const nlmsghdr* header);
 

@@ -79,6 +79,17 @@ std::vector<RouteInfo> RouteSocket::routes(Family family) {
       *this, NetlinkMessage(RTM_GETROUTE, NLM_F_DUMP, &header, sizeof header), parse_route);
 }
 
+std::vector<IpAddress> RouteSocket::gateways(Family family) {
+  rtmsg header{};
+  header.rtm_family = af_of(family);
+  std::vector<IpAddress> gateways;
+  dump(
+      NetlinkMessage(RTM_GETROUTE, NLM_F_DUMP, &header, sizeof header),
+      [&gateways] { gateways.clear(); },
+      [&gateways](const nlmsghdr* reply) { parse_gateways(reply, gateways); });
+  return gateways;
+}
+
 std::vector<RuleInfo> RouteSocket::rules(Family family) {
   fib_rule_hdr header{};
   header.family = af_of(family);

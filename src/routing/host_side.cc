@@ -9,6 +9,7 @@
 
 #include "railcni/error.h"
 #include "railcni/log.h"
+#include "src/routing/host_routes.h"
 
 namespace railcni {
 namespace {
@@ -233,6 +234,7 @@ void plan_host_side(const RoutingInput& input, bool underlay, bool first, Routin
   HostSide side(input, underlay, first, plan);
   side.plan(Family::kV4);
   side.plan(Family::kV6);
+  check_host_routes(input, plan);
 }
 
 }  // namespace railcni

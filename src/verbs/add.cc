@@ -11,10 +11,10 @@
 #include "railcni/log.h"
 #include "src/verbs/delegated_ipam.h"
 #include "src/verbs/device_claims.h"
+#include "src/verbs/host_route_owner.h"
 #include "src/verbs/shared_uplink.h"
 
 namespace railcni {
-
 Add::Add(const Request& request)
     : request_(request),
       config_(read_config(request, backend_types())),
@@ -96,6 +96,7 @@ std::optional<Result> Add::settled_before() {
 Result Add::run() {
   const AttachmentKey key = attachment_key(request_);
   check_attachment_key(key);
+  check_node_pools(pool_request_, session_.paths);
   open_pod();
   session_.state = Store::open(Store::File::kState, session_.paths, Store::Mode::kCreate);
   pools_ = Store::open(Store::File::kPools, session_.paths, Store::Mode::kRead);
@@ -194,14 +195,14 @@ void Add::record_once() {
       attachment.leases = addressing_.leases;
     }
     // Another plugin gives its addresses only once the link is there.
-    if (!delegated_) plan_around(attachment);
+    if (!delegated_) plan_around(attachment, txn);
     put_attachment(txn, attachment);
     attachment_ = std::move(attachment);
   });
 }
 
 // What follows from the addresses: routing, and a MAC that is made of one.
-void Add::plan_around(Attachment& attachment) {
+void Add::plan_around(Attachment& attachment, const Txn& state) {
   if (!chained_ && !delegated_) {
     ips_ = addressing_.ips();
     routes_ = addressing_.routes();
@@ -217,6 +218,7 @@ void Add::plan_around(Attachment& attachment) {
                            plan_.link.find("mtu") != nullptr
                                ? static_cast<uint32_t>(plan_.link.at("mtu").as_uint())
                                : 0});
+  check_host_route_owner(routing_, pool_request_, state, pools_.get(), attachment);
   attachment.routing = routing_.to_json();
   choose_mac(attachment);
   // RFC 8200, section 5: IPv6 needs 1280 bytes; the kernel refuses addresses below.
@@ -304,7 +306,7 @@ void Add::take_addresses(LinkInfo& link) {
   }
   const Json* before = attachment_.link.find("mac");
   const Json mac_before = before != nullptr ? *before : Json();
-  plan_around(attachment_);
+  session_.state->read([this](const Txn& txn) { plan_around(attachment_, txn); });
   save();
   const Json* mac = attachment_.link.find("mac");
   if (mac == nullptr || *mac == mac_before || !plan_.has_netdev) return;

@@ -31,7 +31,7 @@ class Add {
   void plan();
   void record();
   void record_once();
-  void plan_around(Attachment& attachment);
+  void plan_around(Attachment& attachment, const Txn& state);
   void choose_mac(Attachment& attachment) const;
   void save();
   Result execute();

@@ -96,7 +96,7 @@ void Add::replace_leases(const std::vector<Conflict>& conflicts, bool last) {
           attachment.leases.push_back(std::move(lease));
         }
         addressing_.leases = attachment.leases;
-        plan_around(attachment);
+        plan_around(attachment, txn);
         keep_handed_over(txn, attachment);
         put_attachment(txn, attachment);
         attachment_ = std::move(attachment);

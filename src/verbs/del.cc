@@ -1,8 +1,4 @@
 // DEL: undoes what is recorded of the attachment, and succeeds when that is nothing.
-#include <unistd.h>
-
-#include <cerrno>
-
 #include "railcni/error.h"
 #include "railcni/ipam_role.h"
 #include "railcni/log.h"
@@ -26,12 +22,7 @@ void del_ipam(const Request& request) {
   if (attachment) return ipam_release(*state, *attachment);
   log_info("nothing is recorded of this attachment");
   if (ipam_role(request.config) != IpamRole::kHostLocal) return;
-  for (const std::string& file :
-       OriginalHostLocal(request.config).files_of(key.container_id, key.ifname)) {
-    if (unlink(file.c_str()) != 0 && errno != ENOENT) {
-      throw_errno(Code::kIncomplete, "cannot remove " + file, errno);
-    }
-  }
+  OriginalHostLocal(request.config).remove_files_of(key.container_id, key.ifname);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "railcni/error.h"
 #include "railcni/lock.h"
 #include "railcni/log.h"
+#include "railcni/policy.h"
 #include "src/verbs/session.h"
 
 namespace railcni {
@@ -22,11 +23,26 @@ NamedLock lock_delegate(const StorePaths& paths, const AttachmentKey& key) {
   return NamedLock::acquire(paths, "delegate/" + key.to_string(), kLockTimeout);
 }
 
+// Where the program of a record is looked for: in the folders of this call, and when it is not
+// there in those that the node policy has for it. What the record itself says is not asked: a
+// program is run as root.
+std::string trusted_path(const std::string& type) {
+  std::string path = environment("CNI_PATH");
+  try {
+    find_plugin(type, path);
+  } catch (const Error&) {
+    for (const std::string& folder : node_policy().plugin_dirs) {
+      path += (path.empty() ? "" : ":") + folder;
+    }
+  }
+  return path;
+}
+
 DelegateCall recorded_call(const Attachment& attachment, const std::string& command) {
   DelegateCall call;
   call.command = command;
   call.type = attachment.ipam.at("type").as_string();
-  call.path = attachment.ipam.at("path").as_string();
+  call.path = trusted_path(call.type);
   call.args = attachment.ipam.at("args").as_string();
   call.config = attachment.ipam.at("config");
   call.container_id = attachment.key.container_id;
@@ -60,6 +76,7 @@ Json delegate_record(const Request& request, const NetworkConfig& config) {
 
 Result delegate_add(const StorePaths& paths, const Attachment& attachment) {
   DelegateCall call = recorded_call(attachment, "ADD");
+  call.path = attachment.ipam.at("path").as_string();  // of this very call
   const NamedLock lock = lock_delegate(paths, attachment.key);
   call.keep_open = lock.fd();
   const std::string what = "the result of IPAM plugin \"" + call.type + "\"";
@@ -83,8 +100,6 @@ void delegate_del(const StorePaths& paths, const Attachment& attachment,
   if (attachment.ipam.is_null()) return;
   DelegateCall call = recorded_call(attachment, "DEL");
   call.timeout = timeout;
-  // The runtime may look elsewhere for its plugins by now.
-  if (const std::string path = environment("CNI_PATH"); !path.empty()) call.path = path;
   const std::string version = config_version(call.config);
   if (attachment.settled && !older_than(version, "0.4.0")) {
     call.config["prevResult"] =

@@ -67,9 +67,11 @@ std::string counterpart(const std::string& device) {
   return std::string(kRdmaClaim) + device;
 }
 
+// Whose it is concerns the administrator, who has the log.
 Error refusal_of(const std::string& device, const AttachmentKey& owner) {
-  const std::string who =
-      "container " + owner.container_id + " (attachment " + owner.to_string() + ")";
+  log_warning("device " + device + " is in use by container " + owner.container_id +
+              " (attachment " + owner.to_string() + ")");
+  const std::string who = "another container, which the log names";
   if (device.starts_with(kGuidClaim)) {
     return Error(Code::kInvalidConfig, "GUID " + device.substr(kGuidClaim.size()) +
                                            " is that of " + who + ": a fabric has each but once");

@@ -41,6 +41,7 @@ class IpamAdd {
       read_requests();
     } else {
       pool_request_ = make_pool_request(request, config_.network);
+      check_node_pools(pool_request_, paths_);
       find_outer_master(config_, request.netns, pool_request_);
     }
   }
@@ -223,7 +224,7 @@ void ipam_check(const Request& request) {
   if (!attachment) {
     // A Pod of the time before railcni.
     if (ipam_role(request.config) == IpamRole::kHostLocal &&
-        !OriginalHostLocal(request.config).files_of(key.container_id, key.ifname).empty()) {
+        OriginalHostLocal(request.config).has_files_of(key.container_id, key.ifname)) {
       return;
     }
     throw Error(Code::kCheckFailed, "no address is recorded of attachment " + key.to_string());
@@ -249,6 +250,7 @@ void ipam_status(const Request& request) {
   } catch (const Error& error) {
     throw Error(Code::kNotAvailable, error.msg(), error.details());
   }
+  check_inline_pools(pools, store_paths(request.config));
 }
 
 void ipam_release(Store& state, const Attachment& attachment) {

@@ -4,6 +4,7 @@
 
 #include "railcni/error.h"
 #include "railcni/log.h"
+#include "railcni/policy.h"
 
 namespace railcni {
 
@@ -45,8 +46,12 @@ Addressing lease_addresses(Txn& state, Store* pools, const PoolRequest& request,
   Addressing addressing;
   if (!config.enabled) return addressing;
   if (pools != nullptr) {
-    pools->read(
-        [&](const Txn& snapshot) { addressing.candidates = select_pools(&snapshot, request); });
+    pools->read([&](const Txn& snapshot) {
+      if (node_policy().inline_pools != NodePolicy::InlinePools::kOverlap) {
+        refuse_shared_addresses(snapshot, request.inline_pools);
+      }
+      addressing.candidates = select_pools(&snapshot, request);
+    });
   } else {
     addressing.candidates = select_pools(nullptr, request);
   }

@@ -1,14 +1,18 @@
 #include "src/verbs/original_host_local.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <cerrno>
 #include <ctime>
 
 #include "railcni/clock.h"
 #include "railcni/config.h"
+#include "railcni/error.h"
+#include "railcni/named_file.h"
 
 namespace railcni {
 namespace {
@@ -26,44 +30,62 @@ time_t boot_time() {
   return std::min(by_clock, device.st_mtime);
 }
 
-std::string content_of(const std::string& path) {
-  std::string text(kLongestContent, '\0');
-  FILE* file = fopen(path.c_str(), "re");
-  if (file == nullptr) return "";
-  text.resize(fread(text.data(), 1, text.size(), file));
-  fclose(file);
-  text.erase(text.find_last_not_of(" \t\r\n") + 1);
-  return text;
-}
-
 }  // namespace
 
 OriginalHostLocal::OriginalHostLocal(const Json& config) {
   const CommonConfig common = read_common_config(config);
-  folder_ = (common.data_dir.empty() ? kDefaultFolder : common.data_dir) + "/" + common.name;
+  path_ = (common.data_dir.empty() ? kDefaultFolder : common.data_dir) + "/" + common.name;
+  try {
+    folder_ = open_folder(path_, FolderTrust::kAny);
+  } catch (const Error&) {
+    // Then the original has given nothing away here.
+  }
 }
 
 bool OriginalHostLocal::reserves(const IpAddress& address) const {
   struct stat info {};
-  const std::string path = folder_ + "/" + address.to_string();
-  return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_mtime >= boot_time();
+  return folder_ &&
+         fstatat(folder_.get(), address.to_string().c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISREG(info.st_mode) && info.st_mtime >= boot_time();
 }
 
 std::vector<std::string> OriginalHostLocal::files_of(const std::string& container_id,
                                                      const std::string& ifname) const {
   std::vector<std::string> files;
-  DIR* folder = opendir(folder_.c_str());
+  if (!folder_) return files;
+  // fdopendir() takes its descriptor over.
+  DIR* folder = fdopendir(openat(folder_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder == nullptr) return files;
   while (const dirent* entry = readdir(folder)) {
     if (!IpAddress::parse(entry->d_name)) continue;
-    std::string path = folder_ + "/" + entry->d_name;
-    const std::string content = content_of(path);
+    std::string content;
+    try {
+      content = read_file_in(folder_, path_, entry->d_name, kLongestContent, FolderTrust::kAny)
+                    .value_or("");
+    } catch (const Error&) {
+      continue;  // none that the original has made
+    }
+    content.erase(content.find_last_not_of(" \t\r\n") + 1);
     if (content == container_id + "\r\n" + ifname || content == container_id) {
-      files.push_back(std::move(path));
+      files.emplace_back(entry->d_name);
     }
   }
   closedir(folder);
   return files;
+}
+
+bool OriginalHostLocal::has_files_of(const std::string& container_id,
+                                     const std::string& ifname) const {
+  return !files_of(container_id, ifname).empty();
+}
+
+void OriginalHostLocal::remove_files_of(const std::string& container_id,
+                                        const std::string& ifname) const {
+  for (const std::string& file : files_of(container_id, ifname)) {
+    if (unlinkat(folder_.get(), file.c_str(), 0) != 0 && errno != ENOENT) {
+      throw_errno(Code::kIncomplete, "cannot remove " + path_ + "/" + file, errno);
+    }
+  }
 }
 
 }  // namespace railcni

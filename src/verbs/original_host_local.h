@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "railcni/address.h"
+#include "railcni/fd.h"
 #include "railcni/json.h"
 
 namespace railcni {
@@ -20,13 +21,18 @@ class OriginalHostLocal {
   // True when a Pod of this boot has the address from the original. What is older is left over from
   // Pods that died with their boot, which the original never notices.
   bool reserves(const IpAddress& address) const;
-  // The files of a container's interface. Reads all of them: for DEL and CHECK of attachments that
-  // railcni knows nothing of.
+  // Whether a container's interface has files there, and their removal. Both read all files: for
+  // CHECK and DEL of attachments that railcni knows nothing of. remove_files_of() throws
+  // Error{kIncomplete} when one cannot be removed.
+  bool has_files_of(const std::string& container_id, const std::string& ifname) const;
+  void remove_files_of(const std::string& container_id, const std::string& ifname) const;
+
+ private:
   std::vector<std::string> files_of(const std::string& container_id,
                                     const std::string& ifname) const;
 
- private:
-  std::string folder_;
+  std::string path_;
+  Fd folder_;  // without links on the way; none when it is not there
 };
 
 }  // namespace railcni

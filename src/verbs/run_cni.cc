@@ -9,7 +9,9 @@
 #include "railcni/error.h"
 #include "railcni/ipam_role.h"
 #include "railcni/log.h"
+#include "railcni/policy.h"
 #include "railcni/program_name.h"
+#include "railcni/utf8.h"
 #include "src/verbs/ipam_verbs.h"
 #include "src/verbs/session.h"
 
@@ -42,8 +44,9 @@ std::string shorten(std::string text) {
 }
 
 int print_error(const Error& error, const std::string& version) {
-  const std::string msg = shorten(error.msg());
-  const std::string details = shorten(error.details());
+  // Runtimes put both into events and logs, which are read on terminals.
+  const std::string msg = shorten(printable(error.msg()));
+  const std::string details = shorten(printable(error.details()));
   Json json = Json::object(
       {{"cniVersion", version}, {"code", static_cast<uint32_t>(error.code())}, {"msg", msg}});
   if (!details.empty()) json["details"] = details;
@@ -80,6 +83,8 @@ std::string reply_version(const Json& config) {
   }
 }
 
+bool is_cleanup(Verb verb) { return verb == Verb::kDel || verb == Verb::kGc; }
+
 void start_log(const Request& request) {
   CommonConfig common = read_common_config(request.config);
   std::string prefix = std::string(verb_name(request.verb)) + " " + common.name;
@@ -91,8 +96,8 @@ void start_log(const Request& request) {
     read_log_config(request.config, common);
     open_log(common.log_level, common.log_file, prefix);
   } catch (const Error& error) {
-    if (request.verb != Verb::kDel && request.verb != Verb::kGc) throw;
-    // A log that cannot be opened must not keep a Pod from going.
+    if (!is_cleanup(request.verb)) throw;
+    // What is wrong with the log must not keep a Pod from going.
     open_log(LogLevel::kWarning, "", prefix);
     log_warning(error.msg());
   }
@@ -118,6 +123,33 @@ void keep_what_is_needed(Verb verb, bool ipam) {
   }
 }
 
+// A node whose policy cannot be read gives nothing to new Pods. What is there is looked after all
+// the same, with the safe defaults for what could not be read.
+void apply_policy(const Request& request, const PolicyReading& reading) {
+  if (reading.problems.empty()) return;
+  const std::string what = "the node policy: " + reading.summary();
+  if (request.verb == Verb::kAdd) throw Error(Code::kInvalidConfig, what);
+  if (request.verb == Verb::kStatus) throw Error(Code::kNotAvailable, what);
+  log_warning(what);
+}
+
+// Whether the policy lets this configuration's dataDir be used. A DEL or GC with one that was never
+// allowed has nothing to do, and must not keep its Pod for ever: false then.
+bool may_use_data_dir(const Request& request) {
+  const std::string folder = read_common_config(request.config).data_dir;
+  const std::vector<std::string>& allowed = node_policy().data_dirs;
+  if (folder.empty() || is_allowed_path(folder, allowed)) return true;
+  const std::string what = "dataDir \"" + folder + "\": must be a folder below " + joined(allowed) +
+                           " (dataDirs of the node policy), and none of containers' files";
+  if (!is_cleanup(request.verb)) throw Error(Code::kInvalidConfig, what);
+  if (folder.starts_with('/') && has_state(store_paths(request.config))) {
+    throw Error(Code::kInvalidConfig,
+                what + "; there is a state file in it: if it is railcni's, add the folder there");
+  }
+  log_warning(what + "; there is no state file in it, so there is nothing to undo");
+  return false;
+}
+
 std::string serve(Request& request, std::string& version) {
   request.input = read_stdin();
   request.config = Json::parse(request.input);
@@ -130,7 +162,11 @@ std::string serve(Request& request, std::string& version) {
   config_version(request.config);  // throws for one that we do not speak
   check_verb_version(request.verb, version);
   translate_dropin(program_name(), request);
+  const PolicyReading policy = read_node_policy();
+  set_node_policy(policy.policy);
   start_log(request);
+  apply_policy(request, policy);
+  if (!may_use_data_dir(request)) return "";
   if (request.verb == Verb::kAdd || request.verb == Verb::kCheck) {
     const char* args = getenv("CNI_ARGS");
     request.args = parse_cni_args(args != nullptr ? args : "");

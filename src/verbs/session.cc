@@ -1,5 +1,7 @@
 #include "src/verbs/session.h"
 
+#include <dirent.h>
+
 #include "railcni/error.h"
 #include "railcni/ipam.h"
 #include "railcni/ipam_role.h"
@@ -73,6 +75,18 @@ StorePaths store_paths(const Json& config) {
   StorePaths paths = StorePaths::from_data_dir(common.data_dir);
   if (ipam_role(config) != IpamRole::kHostLocal) return paths;
   return paths.of_network(common.data_dir, common.name);
+}
+
+bool has_state(const StorePaths& paths) {
+  DIR* const folder = opendir(paths.state_dir.c_str());
+  if (folder == nullptr) return false;
+  bool found = false;
+  while (const dirent* entry = readdir(folder)) {
+    const std::string_view name = entry->d_name;
+    if (name.starts_with("state") && name.ends_with(".mdb")) found = true;
+  }
+  closedir(folder);
+  return found;
 }
 
 void try_state(const StorePaths& paths) {

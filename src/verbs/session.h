@@ -37,6 +37,8 @@ StorePaths store_paths(const Json& config);
 // Where the node's own state is, whatever dataDir says: what guards the kernel's things, which a
 // node has once, is there.
 StorePaths node_paths();
+// True when a state file of any boot is there: only the names of files are looked at.
+bool has_state(const StorePaths& paths);
 
 // One verb's hold on the state.
 struct Session {

@@ -11,7 +11,7 @@ void status(const Request& request) {
   // What is wrong in itself is the configuration's fault, not the node's.
   const std::unique_ptr<Backend> backend = make_backend(config.cni_type);
   backend->configure(config);
-  make_pool_request(request, config);
+  const PoolRequest pools = make_pool_request(request, config);
   // A full pool is no reason to say no: runtimes take a node out of service for that, and the next
   // Pod that ends frees an address.
   try {
@@ -23,6 +23,7 @@ void status(const Request& request) {
   } catch (const Error& error) {
     throw Error(Code::kNotAvailable, error.msg(), error.details());
   }
+  check_inline_pools(pools, StorePaths::from_data_dir(config.data_dir));
   // With the plugin's own code: it knows whether running containers are affected.
   delegate_forward(request, config.ipam.delegate);
 }

@@ -30,7 +30,11 @@ TEST_CASE("STATUS: ready, or why not") {
   const Call gone =
       plugin.call("STATUS", with(plugin.config(), "macvlan.master", "nothere"), {"", "", ""});
   check_error(gone, 50, {"nothere"});
-  check_error(plugin.call("STATUS", with(plugin.config(), "dataDir", "/proc/x"), {"", "", ""}), 50);
+  check_error(plugin.call("STATUS", with(plugin.config(), "dataDir", "/proc/x"), {"", "", ""}), 7);
+  // A folder that may be and cannot be made: what is there is a file.
+  const std::string file = plugin.data_dir + "/state.mdb";
+  check_error(plugin.call("STATUS", with(plugin.config(), "dataDir", file), {"", "", ""}), 50,
+              {file});
   check_error(plugin.call("STATUS", with(plugin.config(), "cniTyp", "x"), {"", "", ""}), 7,
               {"cniTyp"});
   ip("link set rail9 down");

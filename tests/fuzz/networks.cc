@@ -1,7 +1,7 @@
 // SpiderMultusConfig documents, from the YAML file to what `railcni render` prints.
 #include "railcni/object_reader.h"
 #include "src/cli/multus_document.h"
-#include "src/cli/yaml.h"
+#include "src/yaml/yaml.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace railcni::fuzz {
@@ -9,8 +9,8 @@ namespace {
 
 void check_network(const cli::Network& network) {
   const Json definition = cli::network_attachment_definition(network);
-  const std::string yaml = cli::to_yaml(definition);
-  const auto again = cli::parse_yaml("definition", yaml);
+  const std::string yaml = to_yaml(definition);
+  const auto again = parse_yaml("definition", yaml);
   require(again.size() == 1 && again[0].dump() == definition.dump(), "a definition", yaml);
   accepts([&] {
     const Json list = cli::configuration_list(network);

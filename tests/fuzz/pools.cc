@@ -1,7 +1,7 @@
 // Pool documents, from the YAML file to the pool and back.
 #include "railcni/ipam.h"
 #include "src/cli/pool_documents.h"
-#include "src/cli/yaml.h"
+#include "src/yaml/yaml.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace railcni::fuzz {
@@ -13,7 +13,7 @@ void check_pool(const Pool& pool) {
   require(parse_pool(pool.name, spec, warnings) == pool, "a canonical spec", spec.dump());
   require(warnings.empty(), "a canonical spec is without warnings", spec.dump());
 
-  const std::string text = cli::to_yaml(cli::pool_document(pool));
+  const std::string text = to_yaml(cli::pool_document(pool));
   std::vector<std::string> notices;
   const auto documents = cli::parse_pool_documents("canonical", text, notices);
   require(documents.size() == 1 && documents[0].pool == pool && notices.empty(),

@@ -46,7 +46,7 @@ struct Cluster {
   Container rail(int n) const {
     return {.id = "c1", .netns = pod.path(), .ifname = "net" + std::to_string(n)};
   }
-  // The pool of rail N: 172.16.1N.0/24, its gateway .254.
+  // The pool of rail N, applied: 172.16.1N.0/24, its gateway .254.
   Json rail_list(int n, const Json& coordinator = nullptr, bool v6 = false) const {
     const std::string subnet = "172.16.1" + std::to_string(n) + ".";
     Json plugin =
@@ -62,7 +62,7 @@ struct Cluster {
                                                       {"gateway", prefix + "1"}}));
     }
     if (!coordinator.is_null()) plugin["coordinator"] = coordinator;
-    return make_conflist("1.1.0", "rail" + std::to_string(n), {plugin});
+    return make_conflist("1.1.0", "rail" + std::to_string(n), {with_applied_pools(dir, plugin)});
   }
   std::string text(const std::string& arguments) const {
     return run({.argv = {"/bin/sh", "-c", "ip " + arguments}, .netns = pod.path()}).out;

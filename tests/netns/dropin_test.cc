@@ -220,9 +220,11 @@ TEST_CASE("dropin: macvlan and Spiderpool's coordinator, as a NAD of Spiderpool 
   Cluster cluster;
   Rail rail("rail1", {.peer_addresses = {"172.16.11.254/24"}});
   const std::string dir = make_folder("dropin");
-  const Json macvlan = Json::parse(R"({"type": "macvlan", "master": "rail1", "mode": "bridge",
+  const Json macvlan =
+      with_applied_pools(dir,
+                         Json::parse(R"({"type": "macvlan", "master": "rail1", "mode": "bridge",
       "dataDir": ")" + dir + R"(", "ipam": {"type": "railcni", "pools": [{"name": "p",
-      "subnet": "172.16.11.0/24", "gateway": "172.16.11.254"}]}})");
+      "subnet": "172.16.11.0/24", "gateway": "172.16.11.254"}]}})"));
   const Json coordinator = Json::parse(R"({"type": "coordinator", "dataDir": ")" + dir +
                                        R"(", "detectGateway": true, "detectIPConflict": true,
       "podDefaultRouteNic": "eth0", "serviceCIDR": ["10.233.0.0/18"]})");

@@ -134,6 +134,8 @@ TEST_CASE("an ADD with a whole coordinator, killed at any system call, is undone
   bench.container.ifname = "eth0";
   bench.list["plugins"].as_array()[0]["coordinator"] =
       Json::object({{"mode", "underlay"}, {"vethLinkAddress", "169.254.100.1"}});
+  Json& plugin = bench.list["plugins"].as_array()[0];
+  plugin = with_applied_pools(bench.dir, plugin);
   int n = 1;
   while (run_and_kill_at(bench.command("ADD"), n)) {
     INFO("killed at system call " << n);

@@ -88,7 +88,7 @@ TEST_CASE("underlay, dual stack, and a second rail that shares the Pod's veth0")
                       {"ips", Json::array({"fd00:" + id + "::10-fd00:" + id + "::20"})},
                       {"gateway", "fd00:" + id + "::fe"}}));
     plugin["coordinator"] = Json::object({{"mode", mode}});
-    return make_conflist("1.1.0", "underlay" + id, {plugin});
+    return make_conflist("1.1.0", "underlay" + id, {with_applied_pools(dir, plugin)});
   };
   const Json host_before = snapshot();
   const Json pod_before = snapshot(pod.path());

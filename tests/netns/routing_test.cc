@@ -219,7 +219,7 @@ TEST_CASE("underlay: the Pod's first interface reaches its own host through veth
                                              {"gateway", "172.16.11.254"}}));
   plugin["coordinator"] =
       Json::object({{"mode", "underlay"}, {"vethLinkAddress", "169.254.100.1"}});
-  const Json list = make_conflist("1.1.0", "underlay", {plugin});
+  const Json list = make_conflist("1.1.0", "underlay", {with_applied_pools(dir, plugin)});
   const Container container{.id = "c1", .netns = pod.path(), .ifname = "eth0"};
   Runtime runtime;
   const Json host_before = snapshot();

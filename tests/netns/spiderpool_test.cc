@@ -43,7 +43,7 @@ TEST_CASE("Debian's macvlan with Spiderpool's IPAM keys") {
   const Json list = make_conflist(
       "0.3.1", "sp",
       {world.config(R"({"default_ipv4_ippool": ["gpu1-*"], "match_master_subnet": true,
-                        "log_level": "DEBUG", "log_file_path": "/run/spiderpool.log"})")});
+                        "log_level": "DEBUG", "log_file_path": "/var/log/spidernet/spiderpool.log"})")});
   const Call add = world.runtime.add(list, world.container);
   INFO(add.describe());
   REQUIRE(add.ok());
@@ -51,7 +51,7 @@ TEST_CASE("Debian's macvlan with Spiderpool's IPAM keys") {
   CHECK_THAT(world.leases(), Catch::Contains("sp1"));
   // A second ADD says in the log, at that level, that it was one.
   REQUIRE(world.call("ADD", Runtime::plugin_config(list, 0, world.container, nullptr)).ok());
-  CHECK_THAT(text_of_file("/run/spiderpool.log"), Catch::Contains("returned again"));
+  CHECK_THAT(text_of_file("/var/log/spidernet/spiderpool.log"), Catch::Contains("returned again"));
   const Call del = world.runtime.del(list, world.container);
   INFO(del.describe());
   CHECK(del.ok());

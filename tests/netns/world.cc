@@ -56,6 +56,28 @@ void apply_pools(const std::string& data_dir, const std::string& yaml) {
   if (!outcome.ok()) throw std::runtime_error(outcome.describe());
 }
 
+Json with_applied_pools(const std::string& data_dir, Json plugin) {
+  Json names = Json::object();
+  std::string documents;
+  for (Json spec : plugin.at("ipam").at("pools").as_array()) {
+    const std::string name = spec.at("name").as_string();
+    const bool is_v6 = spec.at("subnet").as_string().find(':') != std::string::npos;
+    names[is_v6 ? "ipv6" : "ipv4"].push_back(name);
+    spec.erase("name");
+    documents += "---\n" +
+                 Json::object({{"apiVersion", "spiderpool.spidernet.io/v2beta1"},
+                               {"kind", "SpiderIPPool"},
+                               {"metadata", Json::object({{"name", name}})},
+                               {"spec", spec}})
+                     .dump() +
+                 "\n";
+  }
+  apply_pools(data_dir, documents);
+  plugin["ipam"].erase("pools");
+  plugin["ipam"]["ippools"] = names;
+  return plugin;
+}
+
 std::vector<std::string> leased(const std::string& data_dir) {
   std::vector<std::string> addresses;
   for (const Json& lease : cli_json(data_dir, {"lease", "list"}).as_array()) {

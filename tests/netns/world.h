@@ -28,6 +28,8 @@ std::string cli(const std::string& data_dir, std::vector<std::string> arguments)
 Json cli_json(const std::string& data_dir, std::vector<std::string> arguments);
 // Applies the YAML text.
 void apply_pools(const std::string& data_dir, const std::string& yaml);
+// The plugin's inline pools (`ipam.pools`), applied instead: it names them.
+Json with_applied_pools(const std::string& data_dir, Json plugin);
 // The addresses that `railcni lease list` shows.
 std::vector<std::string> leased(const std::string& data_dir);
 

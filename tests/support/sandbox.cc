@@ -14,6 +14,8 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <sstream>
 #include <stdexcept>
@@ -101,7 +103,24 @@ bool comes_by_itself(const Json& entry) {
          (to->as_string().starts_with("fe80:") || to->as_string().starts_with("ff00:"));
 }
 
-// Without what changes without anybody's doing.
+void mount_memory(const std::string& folder) {
+  if (mount("tmpfs", folder.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=755") != 0) fail(folder);
+}
+
+// An /etc in memory with a /etc/railcni of its own, and links to the rest of the machine's.
+void make_own_etc() {
+  const std::string original = "/run/etc-of-the-machine";
+  make_directory(original);
+  if (mount("/etc", original.c_str(), "", MS_BIND | MS_REC, nullptr) != 0) fail(original);
+  mount_memory("/etc");
+  for (const auto& entry : std::filesystem::directory_iterator(original)) {
+    const std::string name = entry.path().filename();
+    if (name == "railcni") continue;
+    if (symlink(entry.path().c_str(), ("/etc/" + name).c_str()) != 0) fail(name);
+  }
+}
+
+// Removes what changes without anybody's doing.
 Json without_volatile(const Json& json) {
   if (json.is_array()) {
     Json::Array items;
@@ -169,9 +188,8 @@ void enter_sandbox() {
   if (!machine && mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
     fail("mount /sys");
   }
-  for (const char* folder : {"/run", "/var/lib"}) {
-    if (mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755") != 0) fail(folder);
-  }
+  for (const char* folder : {"/run", "/var/lib", "/var/log"}) mount_memory(folder);
+  make_own_etc();
   make_directory(kNetnsFolder);
   raise_loopback();
   skip_duplicate_detection();
@@ -183,6 +201,18 @@ std::string make_folder(const std::string& prefix, const std::string& parent) {
   std::string path = parent + "/" + prefix + ".XXXXXX";
   if (mkdtemp(path.data()) == nullptr) fail(path);
   return path;
+}
+
+NodePolicyFile::NodePolicyFile(const std::string& text, const std::string& name)
+    : path_("/etc/railcni/" + name) {
+  enter_sandbox();
+  make_directory("/etc/railcni");
+  std::ofstream(path_) << text;
+}
+
+NodePolicyFile::~NodePolicyFile() {
+  (void)unlink(path_.c_str());
+  (void)rmdir("/etc/railcni");
 }
 
 Pod::Pod(const std::string& name) {

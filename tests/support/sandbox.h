@@ -12,17 +12,31 @@
 namespace railcni::test {
 
 // Moves the process into a network and mount namespace of its own, at the first call: "the host" of
-// the tests. Mounts are private, /sys shows the new network namespace, and /run and /var/lib are
-// empty file systems in memory, so that railcni's default folders are ours, too. The kernel takes
-// it all away when the process ends, however it ends, and suites can run side by side.
-// With RAILCNI_TEST_HOST=machine in the environment the machine's own network namespace is the
-// host: for a VM whose hardware the tests are about. Must be called before the process has threads.
-// Throws std::runtime_error (not root, for one).
+// the tests. Mounts are private, /sys shows the new network namespace, /run, /var/lib and /var/log
+// are empty file systems in memory, so that railcni's default folders are ours, too, and /etc has
+// no node policy. The kernel takes it all away when the process ends, however it ends, and suites
+// can run side by side. With RAILCNI_TEST_HOST=machine in the environment the machine's own network
+// namespace is the host: for a VM whose hardware the tests are about. Must be called before the
+// process has threads. Throws std::runtime_error (not root, for one).
 void enter_sandbox();
 
 // A folder that no other call returned, for a dataDir. In /run, which goes with the sandbox;
 // whoever names another parent removes it.
 std::string make_folder(const std::string& prefix, const std::string& parent = "/run");
+
+// The node policy of the sandbox, while the object lives: `name` in /etc/railcni.
+class NodePolicyFile {
+ public:
+  explicit NodePolicyFile(const std::string& text, const std::string& name = "policy.json");
+  NodePolicyFile(const NodePolicyFile&) = delete;
+  NodePolicyFile& operator=(const NodePolicyFile&) = delete;
+  ~NodePolicyFile();
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
 
 // A network namespace, mounted at path() as runtimes do it, with its loopback up.
 class Pod {

@@ -50,7 +50,7 @@ TEST_CASE("pools of different names over one subnet never give one address twice
 
   Error taken = error_of([&] { ipam.add(owner(99), {b}, {}, {"10.0.0.1"}); });
   CHECK(taken.code() == Code::kTryAgainLater);
-  CHECK_THAT(taken.msg(), Catch::Contains("is leased to net/container0/net1"));
+  CHECK_THAT(taken.msg(), Catch::Contains("is in use by another attachment"));
   // What rests or is over its quarantine in one pool, another may take.
   ipam.del(owner(0));
   CHECK(ipam.add(owner(30), {b}, {}, {"10.0.0.1"}).size() == 1);

@@ -4,7 +4,7 @@
 
 #include "railcni/error.h"
 #include "src/cli/multus_document.h"
-#include "src/cli/yaml.h"
+#include "src/yaml/yaml.h"
 
 using namespace railcni;
 using namespace railcni::cli;

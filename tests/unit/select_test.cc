@@ -143,14 +143,24 @@ TEST_CASE("what names nothing is an error that says so", "[select]") {
   CHECK(error_of([&] { select_pools(nullptr, request); }).code() == Code::kInvalidConfig);
 }
 
-TEST_CASE("pools for others are passed over; when none is left, each has its reason", "[select]") {
+TEST_CASE("pools for others are passed over; when none is left, the reasons are said", "[select]") {
   Applied applied;
   CHECK(applied.v4({"off", "for-n2", "rail1-node1"}) == "rail1-node1");
   std::string msg = applied.error({"off", "for-*"});
   CHECK_THAT(msg, Catch::Contains("pool off: it is disabled"));
-  CHECK_THAT(msg, Catch::Contains("pool for-n2: it is for n2, this node is"));
-  CHECK_THAT(msg, Catch::Contains("pool for-ns: it is for team-a"));
-  CHECK_THAT(msg, Catch::Contains("pool for-net: it is for kube-system/rail"));
+  // Of pools that a glob has brought, neither their names nor whom they are for.
+  CHECK_THAT(msg, Catch::Contains("1 pool: it is for other nodes than \"\"") &&
+                      Catch::Contains("1 pool: it is for other namespaces") &&
+                      Catch::Contains("1 pool: it is for other networks than \"\""));
+  for (const char* secret : {"for-n", "n2", "team-a", "kube-system"}) {
+    CHECK_THAT(msg, !Catch::Contains(std::string("pool ") + secret));
+    CHECK_THAT(msg, !Catch::Contains(std::string("for ") + secret));
+  }
+  // Who names one is told, and not whom it is for.
+  CHECK(applied.error({"for-ns"}) ==
+        "no IPv4 pool is for this attachment: pool for-ns: it is for other namespaces (the runtime "
+        "gave none of the Pod)");
+  CHECK_THAT(applied.error({"for-x"}), !Catch::Contains("for-n"));
   PoolRequest request;
   request.node = "n2";
   CHECK(applied.v4({"for-n2"}, request) == "for-n2");
@@ -196,6 +206,34 @@ TEST_CASE("inline pools: all in order without names, and they hide applied ones"
   CHECK(named.ipv6.empty());
   request.inline_pools.push_back(pool("z", "10.7.0.0/24"));
   CHECK_THAT(error_of([&] { applied.select(request); }).msg(), Catch::Contains("\"z\""));
+}
+
+TEST_CASE("an inline pool has no address in an applied pool's subnet", "[select]") {
+  Applied applied;
+  const auto refused = [&](const Pool& own) {
+    std::optional<Error> error;
+    applied.store().read([&](const Txn& txn) {
+      try {
+        refuse_shared_addresses(txn, {pool("mine", "10.99.0.0/24"), own});
+      } catch (const Error& thrown) {
+        error = thrown;
+      }
+    });
+    return error;
+  };
+  CHECK_FALSE(refused(pool("z", "10.9.0.0/24")));
+  // Around it, inside of it, beside what it hands out, of a disabled one.
+  for (const char* subnet : {"10.0.0.0/8", "10.3.0.128/25", "10.1.0.0/24", "172.16.1.32/27"}) {
+    const auto error = refused(pool("z", subnet));
+    REQUIRE(error);
+    CHECK(error->code() == Code::kInvalidConfig);
+    CHECK_THAT(error->msg(), Catch::StartsWith("pool z of the configuration: "));
+    CHECK_THAT(error->msg(), !Catch::Contains("for-ns") && !Catch::Contains("rail2"));
+  }
+  CHECK(refused(pool("z", "fd00:1::/48")));
+  CHECK_FALSE(refused(pool("z", "fd00:2::/64")));
+  // What it hands out counts, not its subnet.
+  CHECK_FALSE(refused(pool("z", "10.0.0.0/8", R"(,"ips":["10.77.0.1-10.77.0.9"])")));
 }
 
 TEST_CASE("default pools when nothing is named", "[select]") {

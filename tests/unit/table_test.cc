@@ -2,7 +2,6 @@
 
 #include <catch2/catch.hpp>
 
-using railcni::cli::printable;
 using railcni::cli::Table;
 
 TEST_CASE("table: columns are aligned, numbers to the right") {
@@ -27,9 +26,10 @@ TEST_CASE("table: a column of empty cells") {
 }
 
 TEST_CASE("table: cells cannot move the cursor, and count characters") {
-  CHECK(printable("a\x1b[2Jb\nc\td\x7f") == "a?[2Jb?c?d?");
-  CHECK(printable("caf\xc3\xa9 \xff") == "caf\xc3\xa9 ?");
   Table table({"POD", "X"});
   table.add_row({"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9", "y"});
   CHECK(table.to_string() == "POD   X\n\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9  y\n");
+  table.add_row({"a\x1b[2J\nb", "\xff"});
+  CHECK(table.to_string() ==
+        "POD          X\n\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9         y\na\\x1b[2J\\nb  \\xff\n");
 }

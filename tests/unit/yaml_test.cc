@@ -1,4 +1,4 @@
-#include "src/cli/yaml.h"
+#include "src/yaml/yaml.h"
 
 #include <catch2/catch.hpp>
 #include <string>
@@ -6,8 +6,8 @@
 #include "railcni/error.h"
 
 using namespace railcni;
-using railcni::cli::parse_yaml;
-using railcni::cli::to_yaml;
+using railcni::parse_yaml;
+using railcni::to_yaml;
 
 namespace {
 
@@ -259,7 +259,7 @@ TEST_CASE("yaml: errors have a place") {
                              "a\0",
                              4))
             .starts_with("f.yaml:1:1: byte 0xff"));
-  CHECK(error_of(std::string(cli::kMaxYamlSize + 1, ' ')) == "f.yaml: larger than 64 MiB");
+  CHECK(error_of(std::string(kMaxYamlSize + 1, ' ')) == "f.yaml: larger than 64 MiB");
 }
 
 TEST_CASE("yaml: what begins no document is an error, and not a walk without end") {

@@ -1,4 +1,4 @@
-#include "src/cli/yaml_scalar.h"
+#include "src/yaml/yaml_scalar.h"
 
 #include <cerrno>
 #include <charconv>
@@ -9,7 +9,7 @@
 
 #include "railcni/error.h"
 
-namespace railcni::cli {
+namespace railcni {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -102,4 +102,4 @@ Json resolve_plain_scalar(std::string_view text) {
   return is_float(text) ? resolve_float(text) : Json(text);
 }
 
-}  // namespace railcni::cli
+}  // namespace railcni

@@ -1,11 +1,11 @@
-#include "src/cli/yaml_builder.h"
+#include "src/yaml/yaml_builder.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "src/cli/yaml_scalar.h"
+#include "src/yaml/yaml_scalar.h"
 
-namespace railcni::cli {
+namespace railcni {
 namespace {
 
 // What aliases may copy in all: a few hundred bytes of "billion laughs" name 10^9 values.
@@ -216,4 +216,4 @@ void YamlBuilder::check_collection_tag(const YAML::Mark& mark, const std::string
   throw error_at(mark, "tag <" + tag + "> is not supported");
 }
 
-}  // namespace railcni::cli
+}  // namespace railcni

@@ -1,12 +1,12 @@
 // The types of YAML 1.2's plain scalars.
-#ifndef RAILCNI_SRC_CLI_YAML_SCALAR_H_
-#define RAILCNI_SRC_CLI_YAML_SCALAR_H_
+#ifndef RAILCNI_SRC_YAML_YAML_SCALAR_H_
+#define RAILCNI_SRC_YAML_YAML_SCALAR_H_
 
 #include <string_view>
 
 #include "railcni/json.h"
 
-namespace railcni::cli {
+namespace railcni {
 
 // The value of a scalar that was written without quotes, by the core schema of YAML 1.2.2, section
 // 10.3.2: null, booleans, integers (also 0o17 and 0x1f), floats, and strings for all the rest.
@@ -14,6 +14,6 @@ namespace railcni::cli {
 // Error{kDecodingFailure} for .inf, .nan and floats that overflow: JSON has no such numbers.
 Json resolve_plain_scalar(std::string_view text);
 
-}  // namespace railcni::cli
+}  // namespace railcni
 
-#endif  // RAILCNI_SRC_CLI_YAML_SCALAR_H_
+#endif  // RAILCNI_SRC_YAML_YAML_SCALAR_H_

@@ -1,6 +1,6 @@
 // Builds Json values out of yaml-cpp's events.
-#ifndef RAILCNI_SRC_CLI_YAML_BUILDER_H_
-#define RAILCNI_SRC_CLI_YAML_BUILDER_H_
+#ifndef RAILCNI_SRC_YAML_YAML_BUILDER_H_
+#define RAILCNI_SRC_YAML_YAML_BUILDER_H_
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/mark.h>
@@ -15,7 +15,7 @@
 #include "railcni/error.h"
 #include "railcni/json.h"
 
-namespace railcni::cli {
+namespace railcni {
 
 // yaml-cpp's own YAML::Node is not used: it forgets which of two equal keys came first, shares
 // aliased nodes (a graph that may have loops), and frees a deep tree by recursion.
@@ -83,6 +83,6 @@ class YamlBuilder final : public YAML::EventHandler {
   size_t copied_ = 0;  // bytes that aliases have copied so far, in all documents
 };
 
-}  // namespace railcni::cli
+}  // namespace railcni
 
-#endif  // RAILCNI_SRC_CLI_YAML_BUILDER_H_
+#endif  // RAILCNI_SRC_YAML_YAML_BUILDER_H_

@@ -1,6 +1,6 @@
 // YAML (and so JSON) documents as Json values.
-#ifndef RAILCNI_SRC_CLI_YAML_H_
-#define RAILCNI_SRC_CLI_YAML_H_
+#ifndef RAILCNI_SRC_YAML_YAML_H_
+#define RAILCNI_SRC_YAML_YAML_H_
 
 #include <cstddef>
 #include <string>
@@ -9,7 +9,7 @@
 
 #include "railcni/json.h"
 
-namespace railcni::cli {
+namespace railcni {
 
 // Larger inputs are refused: a list of 100 000 pools is about 20 MB.
 inline constexpr size_t kMaxYamlSize = size_t{64} << 20;
@@ -29,6 +29,6 @@ std::vector<Json> parse_yaml(const std::string& name, std::string_view text);
 // Writes a value as a YAML document in block style that parse_yaml() reads back as the same value.
 std::string to_yaml(const Json& value);
 
-}  // namespace railcni::cli
+}  // namespace railcni
 
-#endif  // RAILCNI_SRC_CLI_YAML_H_
+#endif  // RAILCNI_SRC_YAML_YAML_H_

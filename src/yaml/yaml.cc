@@ -1,4 +1,4 @@
-#include "src/cli/yaml.h"
+#include "src/yaml/yaml.h"
 
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
@@ -13,11 +13,11 @@
 #include <utility>
 
 #include "railcni/error.h"
-#include "src/cli/utf8.h"
-#include "src/cli/yaml_builder.h"
-#include "src/cli/yaml_scalar.h"
+#include "railcni/utf8.h"
+#include "src/yaml/yaml_builder.h"
+#include "src/yaml/yaml_scalar.h"
 
-namespace railcni::cli {
+namespace railcni {
 namespace {
 
 // Reads a text in place: an istringstream would copy it.
@@ -30,13 +30,25 @@ class ViewBuffer : public std::streambuf {
   }
 };
 
+// The characters of YAML 1.2.2, section 5.1: no control characters but tab, line feed and carriage
+// return, no U+FFFE and U+FFFF.
+bool is_allowed(const Utf8Character& character) {
+  const uint32_t point = character.point;
+  if (character.size == 0) return false;
+  if (point < 0xa0) {
+    return point == '\t' || point == '\n' || point == '\r' || point == 0x85 ||
+           (point >= 0x20 && point < 0x7f);
+  }
+  return point != 0xfffe && point != 0xffff;
+}
+
 // yaml-cpp replaces what is not UTF-8, and takes a NUL or EOT byte for the end of the file: a
 // document could lose its tail without a word.
 void check_characters(const YamlBuilder& builder, std::string_view text) {
   YAML::Mark mark;
   for (size_t at = 0; at < text.size();) {
-    const size_t size = utf8_character_size(text.substr(at));
-    if (size == 0) {
+    const Utf8Character character = decode_utf8(text.substr(at));
+    if (!is_allowed(character)) {
       static constexpr char kHex[] = "0123456789abcdef";
       const auto byte = static_cast<unsigned char>(text[at]);
       throw builder.error_at(mark, std::string("byte 0x") + kHex[byte >> 4] + kHex[byte & 15] +
@@ -49,7 +61,7 @@ void check_characters(const YamlBuilder& builder, std::string_view text) {
     } else {
       ++mark.column;
     }
-    at += size;
+    at += character.size;
   }
 }
 
@@ -97,31 +109,19 @@ bool is_plain(const std::string& text) {
   }
 }
 
-// The code point of a well-formed character of two or three bytes, or of one.
-uint32_t code_point(std::string_view character) {
-  const auto bits = [character](size_t at, int mask) -> uint32_t {
-    return static_cast<unsigned char>(character[at]) & static_cast<unsigned>(mask);
-  };
-  if (character.size() == 1) return bits(0, 0x7f);
-  if (character.size() == 2) return bits(0, 0x1f) << 6 | bits(1, 0x3f);
-  return bits(0, 0x0f) << 12 | bits(1, 0x3f) << 6 | bits(2, 0x3f);
-}
-
 // JSON has characters as they are that YAML has as escapes only: U+007F to U+009F, U+FFFE, U+FFFF.
 std::string with_escapes(std::string_view json) {
   std::string text;
   while (!json.empty()) {
-    size_t size = utf8_character_size(json);
-    if (size > 0) {
-      text += json.substr(0, size);
+    const Utf8Character character = decode_utf8(json);
+    if (is_allowed(character)) {
+      text += json.substr(0, character.size);
     } else {
-      const auto lead = static_cast<unsigned char>(json.front());
-      size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : 3;
       char escape[16];
-      snprintf(escape, sizeof escape, "\\u%04x", code_point(json.substr(0, size)));
+      snprintf(escape, sizeof escape, "\\u%04x", character.point);
       text += escape;
     }
-    json.remove_prefix(size);
+    json.remove_prefix(character.size);
   }
   return text;
 }
@@ -225,4 +225,4 @@ std::string to_yaml(const Json& value) {
   return out;
 }
 
-}  // namespace railcni::cli
+}  // namespace railcni
