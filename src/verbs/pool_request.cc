@@ -91,7 +91,8 @@ PoolRequest make_pool_request(const Request& request, const NetworkConfig& confi
   for (const std::string& text : config.requested_ips) {
     pools.requested.push_back(parse_requested(text));
   }
-  // Where another plugin gives the addresses, what every plugin of the list is told is for that one.
+  // Where another plugin gives the addresses, what every plugin of the list is told is for that
+  // one.
   if (config.ipam.enabled && config.ipam.delegate.empty()) check_requested(pools.requested);
   pools.node = node_name(config);
   pools.pod_namespace = request.arg("K8S_POD_NAMESPACE");

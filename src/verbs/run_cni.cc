@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <utility>
 
 #include "railcni/capabilities.h"
 #include "railcni/dropin.h"
@@ -162,8 +163,8 @@ std::string serve(Request& request, std::string& version) {
   config_version(request.config);  // throws for one that we do not speak
   check_verb_version(request.verb, version);
   translate_dropin(program_name(), request);
-  const PolicyReading policy = read_node_policy();
-  set_node_policy(policy.policy);
+  PolicyReading policy = read_node_policy();
+  set_node_policy(std::move(policy.policy));
   start_log(request);
   apply_policy(request, policy);
   if (!may_use_data_dir(request)) return "";
