@@ -12,7 +12,7 @@ using test::TempDir;
 TEST_CASE("owed names: one for each kind and device, until it is settled", "[store]") {
   TempDir dir;
   auto store = open_state(dir);
-  const OwedName interface{OwedName::Kind::kInterface, "0000:01:10.0", 7, "ens1f0v0"};
+  const OwedName interface { OwedName::Kind::kInterface, "0000:01:10.0", 7, "ens1f0v0" };
   const OwedName rdma{OwedName::Kind::kRdma, "0000:01:10.0", 7, "mlx5_4"};
   store->write([&](Txn& txn) {
     put_owed_name(txn, interface);
