@@ -44,7 +44,7 @@ cases_processes() {
     # PID (COMMAND) STATE PARENT GROUP SESSION ...
     # shellcheck disable=SC2086  # words
     set -- ${line##*) }
-    [ "$4" != "$cases_session" ] || echo "${process#/proc/}"
+    [ "${4:-}" != "$cases_session" ] || echo "${process#/proc/}"
   done
 }
 

@@ -127,7 +127,8 @@ std::vector<std::string> vfs_of(const std::string& nic) {
                [&] { return !netdev_of(addresses.back()).empty(); });
     // The igb of Linux 6.1 knows a VF's MAC when that has been up for the first time.
     for (const char* state : {"up", "down"}) {
-      if (make) (void)ip_succeeds("link set " + netdev_of(addresses.back()) + " " + state);
+      if (!make || !read_line("/proc/sys/kernel/osrelease").starts_with("6.1.")) break;
+      (void)ip_succeeds("link set " + netdev_of(addresses.back()) + " " + state);
     }
   }
   return addresses;
