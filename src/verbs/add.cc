@@ -194,15 +194,28 @@ void Add::record_once() {
                                     boot_seconds());
       attachment.leases = addressing_.leases;
     }
-    // Another plugin gives its addresses only once the link is there.
-    if (!delegated_) plan_around(attachment, txn);
+    // Another plugin gives its addresses only once the link is there, and nobody waits for the
+    // store while the kernel is asked.
+    if (!delegated_ && !asks_host()) plan_around(attachment);
     put_attachment(txn, attachment);
     attachment_ = std::move(attachment);
   });
 }
 
+// Whether the routing has a host's side, for which the host's kernel is asked.
+bool Add::asks_host() const { return config_.coordinator.present; }
+
+// plan_around() for what is recorded already.
+void Add::plan_recorded() {
+  plan_around(attachment_);
+  session_.state->read([this](const Txn& txn) {
+    check_host_route_owner(routing_, pool_request_, txn, pools_.get(), attachment_);
+  });
+  save();
+}
+
 // What follows from the addresses: routing, and a MAC that is made of one.
-void Add::plan_around(Attachment& attachment, const Txn& state) {
+void Add::plan_around(Attachment& attachment) {
   if (!chained_ && !delegated_) {
     ips_ = addressing_.ips();
     routes_ = addressing_.routes();
@@ -218,7 +231,6 @@ void Add::plan_around(Attachment& attachment, const Txn& state) {
                            plan_.link.find("mtu") != nullptr
                                ? static_cast<uint32_t>(plan_.link.at("mtu").as_uint())
                                : 0});
-  check_host_route_owner(routing_, pool_request_, state, pools_.get(), attachment);
   attachment.routing = routing_.to_json();
   choose_mac(attachment);
   // RFC 8200, section 5: IPv6 needs 1280 bytes; the kernel refuses addresses below.
@@ -257,6 +269,7 @@ void Add::save() {
 }
 
 Result Add::execute() {
+  if (!delegated_ && asks_host()) plan_recorded();
   NamedLock lock;
   if (!plan_.lock.empty()) {
     lock = NamedLock::acquire(node_paths(), plan_.lock, kLockTimeout);
@@ -306,8 +319,7 @@ void Add::take_addresses(LinkInfo& link) {
   }
   const Json* before = attachment_.link.find("mac");
   const Json mac_before = before != nullptr ? *before : Json();
-  session_.state->read([this](const Txn& txn) { plan_around(attachment_, txn); });
-  save();
+  plan_recorded();
   const Json* mac = attachment_.link.find("mac");
   if (mac == nullptr || *mac == mac_before || !plan_.has_netdev) return;
   link.address = parse_hw_address(mac->as_string()).value();

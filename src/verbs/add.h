@@ -31,7 +31,9 @@ class Add {
   void plan();
   void record();
   void record_once();
-  void plan_around(Attachment& attachment, const Txn& state);
+  bool asks_host() const;
+  void plan_recorded();
+  void plan_around(Attachment& attachment);
   void choose_mac(Attachment& attachment) const;
   void save();
   Result execute();

@@ -96,17 +96,18 @@ void Add::replace_leases(const std::vector<Conflict>& conflicts, bool last) {
           attachment.leases.push_back(std::move(lease));
         }
         addressing_.leases = attachment.leases;
-        plan_around(attachment, txn);
+        if (!asks_host()) plan_around(attachment);
         keep_handed_over(txn, attachment);
         put_attachment(txn, attachment);
         attachment_ = std::move(attachment);
       });
-      return;
     } catch (const Error&) {
       // No other address: what is known to be in use must stay in quarantine all the same.
       replace_leases(conflicts, true);
       throw;
     }
+    if (asks_host()) plan_recorded();
+    return;
   }
   session_.state->write([&](Txn& txn) {
     Attachment attachment = before;

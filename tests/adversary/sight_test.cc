@@ -21,9 +21,10 @@ struct World {
     pool["ips"] = Json::array({"10.9.0.7"});
     list = macvlan_list(dir, "rail0", pool);
     if (plugin == "ipam") {
+      bridge = "b" + dir.substr(dir.rfind('.') + 1);
       list = make_conflist("1.0.0", "net",
                            {Json::object({{"type", "bridge"},
-                                          {"bridge", "b" + dir.substr(dir.rfind('.') + 1)},
+                                          {"bridge", bridge},
                                           {"ipam", Json::object({{"type", "railcni"},
                                                                  {"dataDir", dir},
                                                                  {"pools", Json::array({pool})}})}})});
@@ -32,6 +33,12 @@ struct World {
     INFO(add.describe());
     REQUIRE(add.ok());
   }
+
+  ~World() {
+    if (!bridge.empty()) (void)ip_succeeds("link del " + bridge);
+  }
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
 
   Container first() const { return {.id = "c1", .netns = living->path()}; }
   Container second() const { return {.id = "c2", .netns = other.path()}; }
@@ -73,6 +80,7 @@ struct World {
   Pod other{"pod"};
   const std::string hidden = living->path();
   std::string dir = make_folder("sight");
+  std::string bridge;
   Runtime runtime;
   Json list;
 };
