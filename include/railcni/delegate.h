@@ -33,11 +33,11 @@ struct DelegateCall {
 std::string find_plugin(const std::string& type, const std::string& cni_path);
 
 // Runs the plugin, with this process' environment but for the CNI_* variables of the call, and
-// waits for its end; one that takes too long is killed. Returns what it printed: null when that is nothing.
-// Throws what find_plugin() throws; the plugin's own error (its code, its message behind its name,
-// its details) when it reports one; Error{kTryAgainLater} when it was killed for the time that it
-// took; Error{kKernel} when it cannot be started, or fails without a
-// word; Error{kDecodingFailure} when it succeeds and what it printed is not JSON.
+// waits for its end; one that takes too long is killed. Returns what it printed: null when that is
+// nothing. Throws what find_plugin() throws; the plugin's own error (its code, its message behind
+// its name, its details) when it reports one; Error{kTryAgainLater} when it was killed for the time
+// that it took; Error{kKernel} when it cannot be started, or fails without a word;
+// Error{kDecodingFailure} when it succeeds and what it printed is not JSON.
 Json run_delegate(const DelegateCall& call);
 
 }  // namespace railcni

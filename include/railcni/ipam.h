@@ -113,7 +113,8 @@ std::vector<Lease> allocate(Txn& state, const Candidates& candidates,
                             const std::vector<PoolRequest::Requested>& requested,
                             const AttachmentKey& owner, int64_t now);
 
-// In seconds, a year. What ends later than that was not written by the clock of a boot, and is over.
+// In seconds, a year. What ends later than that was not written by the clock of a boot, and is
+// over.
 constexpr int64_t kLongestQuarantine = 31'536'000;
 constexpr bool quarantine_is_over(int64_t until, int64_t now) {
   return until <= now || until > now + kLongestQuarantine;

@@ -47,10 +47,10 @@ class Netns {
   NetnsId id_;
 };
 
-// The number (nsid) that the kernel has for `pod` in the namespace of `host`, which is `home`; it is
-// given one when it has none. The number stays until the namespace is gone, whoever holds it, and
-// can be asked for without any mount or process. One that we give has bit 30 set and is made of the
-// cookie, so that no other namespace of this boot gets the same (RTM_NEWNSID of
+// The number (nsid) that the kernel has for `pod` in the namespace of `host`, which is `home`; it
+// is given one when it has none. The number stays until the namespace is gone, whoever holds it,
+// and can be asked for without any mount or process. One that we give has bit 30 set and is made of
+// the cookie, so that no other namespace of this boot gets the same (RTM_NEWNSID of
 // <linux/rtnetlink.h>). Without a number, where the kernel refuses one, mark.number is -1.
 NetnsMark mark_netns(RouteSocket& host, const Netns& home, const Netns& pod);
 

@@ -118,7 +118,8 @@ void add_gc(const Command& app, Invocation& invocation) {
   const Command command =
       app.add("gc", "Undo what is left of Pods whose network namespace no longer exists");
   command.footer(
-      "Links, addresses and device claims are given back. Nothing of a namespace that still exists, "
+      "Links, addresses and device claims are given back. Nothing of a namespace that still "
+      "exists, "
       "or may exist where it is not seen from here, is touched.\n"
       "Exit code 1 when something could not be undone, or the state file disagrees with itself.");
   auto dry_run = std::make_shared<bool>(false);

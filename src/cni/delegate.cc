@@ -126,8 +126,8 @@ bool ends_within(pid_t pid, std::chrono::milliseconds timeout) {
   if (!fd) return true;
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     pollfd end{fd.get(), POLLIN, 0};
     const int count = poll(&end, 1, static_cast<int>(std::max<int64_t>(left.count(), 0)));
     if (count > 0) return true;

@@ -77,8 +77,8 @@ std::string unescape(std::string_view text) {
 }
 
 // Calls `visit` with the inode and the place of each bind mount of a namespace: in mountinfo
-// (proc(5)) the fourth field of an nsfs mount, its root, is "net:[INODE]", and the fifth is where it
-// is mounted.
+// (proc(5)) the fourth field of an nsfs mount, its root, is "net:[INODE]", and the fifth is where
+// it is mounted.
 void for_mounts(const std::string& mountinfo,
                 const std::function<void(uint64_t inode, const std::string& place)>& visit) {
   FILE* mounts = fopen(mountinfo.c_str(), "re");
@@ -193,8 +193,7 @@ std::optional<Netns> NetnsCensus::find(const NetnsId& id, const std::string& pat
   return look_up(id);
 }
 
-void NetnsCensus::each(
-    const std::function<void(const Netns&, const std::string& path)>& visit) {
+void NetnsCensus::each(const std::function<void(const Netns&, const std::string& path)>& visit) {
   collect();
   for (const auto& [inode, path] : paths_) {
     if (const auto netns = Netns::open_if_exists(path)) visit(*netns, path);

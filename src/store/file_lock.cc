@@ -54,7 +54,8 @@ void lock_within(int fd, LockType type, off_t offset, std::chrono::milliseconds 
                                             "; waited " + std::to_string(timeout.count()) + " ms");
     }
     const auto nap = std::min<std::chrono::nanoseconds>(pause, left);
-    const timespec ts{static_cast<time_t>(nap.count() / 1'000'000'000), nap.count() % 1'000'000'000};
+    const timespec ts{static_cast<time_t>(nap.count() / 1'000'000'000),
+                      nap.count() % 1'000'000'000};
     nanosleep(&ts, nullptr);
     pause = std::min(pause * 2, std::chrono::microseconds(10'000));
   } while (!try_lock(fd, type, offset, what));

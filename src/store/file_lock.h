@@ -10,8 +10,9 @@
 namespace railcni {
 
 // Open-file-description locks (fcntl(2), F_OFD_SETLK) on the byte at `offset`, which need not be in
-// the file. The kernel does not tell who holds such a lock, only its place: it is as many bytes long
-// as the number of its holder's process. A shared one wants a descriptor that can be read, an exclusive one that can be written.
+// the file. The kernel does not tell who holds such a lock, only its place: it is as many bytes
+// long as the number of its holder's process. A shared one wants a descriptor that can be read, an
+// exclusive one that can be written.
 enum class LockType { kShared, kExclusive };
 
 // False when another descriptor has a lock that does not go with this one. Throws

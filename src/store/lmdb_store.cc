@@ -27,9 +27,7 @@ int schema_version(Store::File file) {
   return file == Store::File::kState ? schema::kStateVersion : schema::kPoolsVersion;
 }
 
-std::string meta_start(Store::File file) {
-  return std::string("railcni ") + kind_name(file) + " ";
-}
+std::string meta_start(Store::File file) { return std::string("railcni ") + kind_name(file) + " "; }
 
 std::string meta_text(Store::File file) {
   return meta_start(file) + std::to_string(schema_version(file));
@@ -45,9 +43,9 @@ int version_in(std::string_view meta, Store::File file) {
   return version;
 }
 
-// MDB_NOTLS: a reader's slot belongs to the transaction, so reads may nest. The state lives one boot
-// long: what the kernel has in its cache is as good as on the disk, and a power cut that tears the
-// file also ends the boot that it is named after.
+// MDB_NOTLS: a reader's slot belongs to the transaction, so reads may nest. The state lives one
+// boot long: what the kernel has in its cache is as good as on the disk, and a power cut that tears
+// the file also ends the boot that it is named after.
 unsigned flags_of(Store::File file) {
   return MDB_NOSUBDIR | MDB_NOTLS | MDB_NOLOCK | (file == Store::File::kState ? MDB_NOSYNC : 0);
 }
@@ -194,9 +192,10 @@ void LmdbStore::throw_foreign(std::string_view meta) const {
 }
 
 // A file of the last schema version holds what one of this version may hold, and becomes one by its
-// meta. But that version's railcni has LMDB's own locks in place of ours: as long as it has the file
-// open it holds a shared lock on the first byte of LMDB's lock file, so that to have an exclusive
-// one is to know that nobody of that version has it open. One that comes later finds the new meta.
+// meta. But that version's railcni has LMDB's own locks in place of ours: as long as it has the
+// file open it holds a shared lock on the first byte of LMDB's lock file, so that to have an
+// exclusive one is to know that nobody of that version has it open. One that comes later finds the
+// new meta.
 void LmdbStore::take_over() {
   const unsigned flags = flags_;
   const std::string lock_path = path_ + "-lock";

@@ -21,8 +21,8 @@ namespace railcni {
 // LMDB is opened without its locks (MDB_NOLOCK): its mutexes have no time-out, its table of readers
 // is by PID, which two PID namespaces have in common, and both lie in a file that processes of
 // different C libraries would have to agree on. A lock on a byte of the data file stands in:
-// shared for a read transaction, exclusive for a write transaction. So no reader ever has pages that
-// a writer takes, and a process that was killed leaves nothing to repair.
+// shared for a read transaction, exclusive for a write transaction. So no reader ever has pages
+// that a writer takes, and a process that was killed leaves nothing to repair.
 class LmdbStore : public Store {
  public:
   LmdbStore(File file, std::string path);

@@ -73,8 +73,8 @@ Error refusal_of(const std::string& device, const AttachmentKey& owner) {
               " (attachment " + owner.to_string() + ")");
   const std::string who = "another container, which the log names";
   if (device.starts_with(kGuidClaim)) {
-    return Error(Code::kInvalidConfig, "GUID " + device.substr(kGuidClaim.size()) +
-                                           " is that of " + who + ": a fabric has each but once");
+    return Error(Code::kInvalidConfig, "GUID " + device.substr(kGuidClaim.size()) + " is that of " +
+                                           who + ": a fabric has each but once");
   }
   return Error(Code::kTryAgainLater, "device " + device + " is in use by " + who);
 }
@@ -126,8 +126,8 @@ void free_devices(Session& session, const std::vector<std::string>& devices,
     const auto& [device, owner] = *hindrance;
     const Error refusal = refusal_of(device, owner.key);
     const bool is_own = owner.paths.state_dir == session.paths.state_dir;
-    const bool may_be_free = is_own ? reclaim_for(session, refusal)
-                                    : reclaim_elsewhere(session, owner.paths, refusal);
+    const bool may_be_free =
+        is_own ? reclaim_for(session, refusal) : reclaim_elsewhere(session, owner.paths, refusal);
     const auto now = may_be_free ? find_owner(session, device) : owner;
     if (now && now->key == owner.key) throw refusal;
   }

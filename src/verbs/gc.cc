@@ -116,8 +116,7 @@ bool reclaim_for(Session& session, const Error& refusal) {
   const size_t count = report.unknown.size();
   throw Error(refusal.code(),
               refusal.msg() + "; whether " +
-                  (count == 1 ? "one attachment is"
-                              : std::to_string(count) + " attachments are") +
+                  (count == 1 ? "one attachment is" : std::to_string(count) + " attachments are") +
                   " of a Pod that is gone cannot be told from here (not the host's processes and "
                   "mounts): run \"railcni gc\" on the node itself",
               refusal.details());

@@ -136,8 +136,8 @@ void IpamAdd::lease(Txn& txn) {
 }
 
 Result IpamAdd::lease_of_pools(Txn& txn, Attachment& attachment) {
-  const Addressing addressing = lease_addresses(txn, pools_.get(), pool_request_,
-                                                config_.network.ipam, key_, boot_seconds());
+  const Addressing addressing =
+      lease_addresses(txn, pools_.get(), pool_request_, config_.network.ipam, key_, boot_seconds());
   attachment.leases = addressing.leases;
   Result result;
   result.ips = addressing.ips();

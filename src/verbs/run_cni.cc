@@ -109,8 +109,8 @@ void keep_what_is_needed(Verb verb, bool ipam) {
   using namespace capability;
   switch (verb) {
     case Verb::kAdd:
-      // An IPAM looks into the Pod, and may have to undo what holds a full pool; each raises what it
-      // needs.
+      // An IPAM looks into the Pod, and may have to undo what holds a full pool; each raises what
+      // it needs.
       return ipam ? keep_capabilities(kUndo, kNone) : keep_capabilities(kAll, kAll);
     case Verb::kCheck:
       return ipam ? keep_capabilities(kNone, kNone) : keep_capabilities(kSysAdmin, kSysAdmin);
@@ -204,8 +204,7 @@ int run_cni() {
     const bool is_version = request.verb == Verb::kVersion;
     keep_capabilities(is_version ? capability::kNone : capability::kAll, capability::kNone);
     // VERSION must not wait for stdin, which may stay open for ever.
-    const std::string output =
-        is_version ? version_document() : serve(request, version);
+    const std::string output = is_version ? version_document() : serve(request, version);
     if (write_out(output)) return 0;
     // The runtime takes this ADD for failed, so it must be.
     if (request.verb == Verb::kAdd) del(request);

@@ -1,15 +1,15 @@
 // What a verb keeps of root's powers, seen while it waits for the store.
-#include <catch2/catch.hpp>
+#include "railcni/capabilities.h"
 
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <csignal>
 #include <fstream>
 
-#include "railcni/capabilities.h"
 #include "railcni/store.h"
 #include "tests/netns/world.h"
 
@@ -51,12 +51,12 @@ TEST_CASE("a verb keeps what it needs of root's powers, and no more") {
   const Runtime runtime;
   const Container container{.id = "c1", .netns = pod.path()};
   Json link = macvlan_list(dir, "rail0", pool_v4());
-  Json ipam = make_conflist("1.1.0", "net",
-                            {Json::object({{"type", "bridge"},
-                                           {"ipam", Json::object({{"type", "railcni"},
-                                                                  {"dataDir", dir},
-                                                                  {"pools", Json::array(
-                                                                                {pool_v4()})}})}})});
+  Json ipam = make_conflist(
+      "1.1.0", "net",
+      {Json::object({{"type", "bridge"},
+                     {"ipam", Json::object({{"type", "railcni"},
+                                            {"dataDir", dir},
+                                            {"pools", Json::array({pool_v4()})}})}})});
   struct Case {
     const char* verb;
     const Json& list;
@@ -108,10 +108,10 @@ TEST_CASE("VERSION keeps none of root's powers") {
   while (write(full[1], "x", 1) == 1) {
   }
   REQUIRE(fcntl(full[1], F_SETFL, 0) == 0);
-  const Child child({.argv = {railcni_binary()},
-                     .env = {"CNI_COMMAND=VERSION"},
-                     .stdout_path = "/proc/" + std::to_string(getpid()) + "/fd/" +
-                                    std::to_string(full[1])});
+  const Child child(
+      {.argv = {railcni_binary()},
+       .env = {"CNI_COMMAND=VERSION"},
+       .stdout_path = "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(full[1])});
   while (system_call_of(child.pid()) != std::to_string(SYS_write)) usleep(1000);
   const Powers powers = powers_of(child.pid());
   CHECK(powers.permitted == 0);

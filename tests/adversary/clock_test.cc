@@ -1,12 +1,13 @@
 // A clock that is set while Pods run.
-#include <catch2/catch.hpp>
+#include "railcni/clock.h"
 
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "railcni/clock.h"
+#include <catch2/catch.hpp>
+
 #include "railcni/ipam.h"
 #include "railcni/pool.h"
 #include "railcni/store.h"
@@ -66,11 +67,12 @@ TEST_CASE("host-local's reservations from before the clock was set are this boot
   set_time(reservation, "729 days");
   const Json config = make_conflist(
       "1.0.0", "hl",
-      {Json::object({{"type", "macvlan"},
-                     {"ipam", Json::object({{"type", "host-local"},
-                                            {"dataDir", dir},
-                                            {"ranges", Json::parse(
-                                                R"([[{"subnet": "10.1.0.0/29"}]])")}})}})});
+      {Json::object(
+          {{"type", "macvlan"},
+           {"ipam",
+            Json::object({{"type", "host-local"},
+                          {"dataDir", dir},
+                          {"ranges", Json::parse(R"([[{"subnet": "10.1.0.0/29"}]])")}})}})});
   const std::string links = make_folder("bin");
   REQUIRE(symlink(railcni_binary().c_str(), (links + "/host-local").c_str()) == 0);
   const Runtime runtime;

@@ -1,6 +1,5 @@
 // Callers with low limits, and callers that look alike.
 #include <catch2/catch.hpp>
-
 #include <string>
 
 #include "tests/netns/world.h"
@@ -24,9 +23,10 @@ struct World {
     std::vector<std::string> env = runtime.environment(verb, container);
     env.push_back("PATH=/usr/bin:/bin:/usr/sbin:/sbin");
     Call result;
-    result.process = run({.argv = {"/bin/sh", "-c", "(" + before + " exec " + railcni_binary() + ") | cat"},
-                          .env = std::move(env),
-                          .stdin_text = config.dump()});
+    result.process =
+        run({.argv = {"/bin/sh", "-c", "(" + before + " exec " + railcni_binary() + ") | cat"},
+             .env = std::move(env),
+             .stdin_text = config.dump()});
     if (!result.process.out.empty()) result.json = Json::parse(result.process.out);
     return result;
   }
@@ -42,7 +42,8 @@ TEST_CASE("callers of two PID namespaces with one PID work side by side") {
   const Json config = Runtime::plugin_config(world.list, 0, world.container, nullptr);
   std::vector<Child> callers;
   for (int i = 0; i < 16; ++i) {
-    std::vector<std::string> env = world.runtime.environment(i == 0 ? "DEL" : "CHECK", world.container);
+    std::vector<std::string> env =
+        world.runtime.environment(i == 0 ? "DEL" : "CHECK", world.container);
     env[0] = "CNI_COMMAND=DEL";
     env.push_back("PATH=/usr/bin:/bin:/usr/sbin:/sbin");
     callers.emplace_back(Command{.argv = {"unshare", "--pid", "--fork", railcni_binary()},

@@ -197,6 +197,7 @@ TEST_CASE("whatever a Pod does with its veth0, one DEL ends it") {
   const std::string routing = "ip rule; ip route show table all; ip neigh show nud permanent";
   const auto host_routing = [&] { return run({.argv = {"/bin/sh", "-c", routing}}).out; };
   const std::string routing_before = host_routing();
+  const NodePolicyFile policy(R"({"hostRoutes": "any"})");  // the pool is inline
   world.list["plugins"].as_array()[0]["coordinator"] = Json::object({{"mode", "underlay"}});
   world.container.ifname = "eth0";
   world.require_added();

@@ -1,9 +1,8 @@
 // Callers that see neither the Pods' mounts nor their processes: not to be seen is not to be dead.
-#include <catch2/catch.hpp>
-
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <optional>
 
 #include "railcni/fd.h"
@@ -22,12 +21,13 @@ struct World {
     list = macvlan_list(dir, "rail0", pool);
     if (plugin == "ipam") {
       bridge = "b" + dir.substr(dir.rfind('.') + 1);
-      list = make_conflist("1.0.0", "net",
-                           {Json::object({{"type", "bridge"},
-                                          {"bridge", bridge},
-                                          {"ipam", Json::object({{"type", "railcni"},
-                                                                 {"dataDir", dir},
-                                                                 {"pools", Json::array({pool})}})}})});
+      list =
+          make_conflist("1.0.0", "net",
+                        {Json::object({{"type", "bridge"},
+                                       {"bridge", bridge},
+                                       {"ipam", Json::object({{"type", "railcni"},
+                                                              {"dataDir", dir},
+                                                              {"pools", Json::array({pool})}})}})});
     }
     const Call add = runtime.add(list, first());
     INFO(add.describe());
@@ -86,9 +86,9 @@ struct World {
 };
 
 constexpr const char* kWays[] = {
-    "",                                       // no process and no mount of the Pod
-    "umount /proc; umount -l /proc;",         // no /proc at all
-    "mount -t tmpfs none /proc;",             // something else in its place
+    "",                                // no process and no mount of the Pod
+    "umount /proc; umount -l /proc;",  // no /proc at all
+    "mount -t tmpfs none /proc;",      // something else in its place
 };
 
 }  // namespace
@@ -119,10 +119,11 @@ TEST_CASE("so does one whose addresses another plugin's IPAM gave") {
 TEST_CASE("without the right to look into processes nobody is dead") {
   enter_sandbox();
   World world("ipam");
-  const Command command{.argv = {"unshare", "--mount", "setpriv", "--bounding-set=-sys_ptrace", "sh", "-c",
-                           "umount " + world.hidden + "; exec " + railcni_binary() +
-                               " gc -o json --data-dir " + world.dir},
-                  .env = {"PATH=/usr/bin:/bin:/usr/sbin:/sbin"}};
+  const Command command{
+      .argv = {"unshare", "--mount", "setpriv", "--bounding-set=-sys_ptrace", "sh", "-c",
+               "umount " + world.hidden + "; exec " + railcni_binary() + " gc -o json --data-dir " +
+                   world.dir},
+      .env = {"PATH=/usr/bin:/bin:/usr/sbin:/sbin"}};
   const Outcome outcome = run(command);
   INFO(outcome.describe());
   REQUIRE(outcome.ok());

@@ -1,10 +1,9 @@
 // A process that was stopped, or that waits for a slow disk, in the middle of its work: the others
 // wait for it for a while, and then say for whom.
-#include <catch2/catch.hpp>
-
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
 #include <functional>
@@ -160,13 +159,13 @@ TEST_CASE("a plugin that hangs at another Pod's DEL does not hold up who needs i
   put_script(folder, "hangs",
              "[ $CNI_COMMAND = ADD ] || exec sleep 1000\n"
              "echo '{\"cniVersion\":\"1.0.0\",\"ips\":[{\"address\":\"10.9.0.9/24\"}]}'");
-  const Json list = make_conflist(
-      "1.0.0", "net",
-      {Json::object({{"type", "railcni"},
-                     {"cniType", "macvlan"},
-                     {"dataDir", dir},
-                     {"macvlan", Json::object({{"master", Json::array({"rail0"})}})},
-                     {"ipam", Json::object({{"type", "hangs"}})}})});
+  const Json list =
+      make_conflist("1.0.0", "net",
+                    {Json::object({{"type", "railcni"},
+                                   {"cniType", "macvlan"},
+                                   {"dataDir", dir},
+                                   {"macvlan", Json::object({{"master", Json::array({"rail0"})}})},
+                                   {"ipam", Json::object({{"type", "hangs"}})}})});
   Runtime runtime(folder);
   const Call add = runtime.add(list, {.id = "c1", .netns = gone->path()});
   INFO(add.describe());

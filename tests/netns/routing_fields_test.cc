@@ -58,8 +58,10 @@ TEST_CASE("hijackCIDR, hostRuleTable and podDefaultCniNic are what the block say
   const auto host = [](const char* command) {
     return run({.argv = {"/bin/sh", "-c", command}}).out;
   };
-  CHECK_THAT(host("ip rule"), Catch::Contains("from all to 172.16.11.10 lookup 600"));
-  CHECK_THAT(host("ip route show table 600"), Catch::Contains("172.16.11.10 dev cni0"));
+  const std::string prefix = add.json.at("ips").as_array().at(0).at("address").as_string();
+  const std::string address = prefix.substr(0, prefix.find('/'));
+  CHECK_THAT(host("ip rule"), Catch::Contains("from all to " + address + " lookup 600"));
+  CHECK_THAT(host("ip route show table 600"), Catch::Contains(address + " dev cni0"));
   CHECK(cluster.runtime.del(list, cluster.rail(1)).ok());
   CHECK(host("ip rule").find("600") == std::string::npos);
   CHECK(changes_since(before, cluster.pod.path()) == "");

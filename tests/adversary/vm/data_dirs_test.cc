@@ -1,8 +1,7 @@
 // One VF, and attachments that are recorded in two folders.
-#include <catch2/catch.hpp>
-
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <filesystem>
 #include <optional>
 
