@@ -11,7 +11,7 @@ namespace capability {
 constexpr uint64_t kNetAdmin = uint64_t{1} << 12;   // links, addresses, routes; RDMA devices
 constexpr uint64_t kNetRaw = uint64_t{1} << 13;     // packet sockets of the probes
 constexpr uint64_t kSysPtrace = uint64_t{1} << 19;  // which namespace a process is in
-constexpr uint64_t kSysAdmin = uint64_t{1} << 21;   // setns(2)
+constexpr uint64_t kSysAdmin = uint64_t{1} << 21;   // entering a namespace
 constexpr uint64_t kNone = 0;
 constexpr uint64_t kUndo = kNetAdmin | kSysAdmin | kSysPtrace;
 constexpr uint64_t kAll = kUndo | kNetRaw;
