@@ -2,6 +2,7 @@
 #ifndef RAILCNI_STORE_H_
 #define RAILCNI_STORE_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -75,6 +76,15 @@ class Store {
   // The file's path, for messages.
   virtual const std::string& path() const = 0;
 };
+
+// In seconds: a state in which nothing is leased and nobody has written for so long is of no use.
+// Released addresses have rested by then.
+constexpr int64_t kUnusedAfter = 600;
+// Removes the state of a network of the name host-local, and its folder, when it is of no use any
+// more; returns whether it was. Throws what Store::open() and Store::write() throw.
+bool remove_unused_state(const StorePaths& paths);
+// The same for all states of networks beside this one; what fails is logged.
+void remove_unused_siblings(const StorePaths& paths);
 
 // Runs `work`, which reads what the store at `path` holds: an Error{kStoreDamaged} that it throws
 // names the file as well.

@@ -71,7 +71,8 @@ int collect(const Invocation& invocation, bool dry_run) {
   set_node_policy(policy.policy);
   ReclaimReport report;
   std::vector<std::string> inconsistencies;
-  for (const StorePaths& paths : invocation.paths().with_networks()) {
+  const std::vector<StorePaths> all = invocation.paths().with_networks();
+  for (const StorePaths& paths : all) {
     ReclaimReport part = reclaim_stale(paths, dry_run);
     std::move(part.undone.begin(), part.undone.end(), std::back_inserter(report.undone));
     std::move(part.failed.begin(), part.failed.end(), std::back_inserter(report.failed));
@@ -80,6 +81,7 @@ int collect(const Invocation& invocation, bool dry_run) {
       inconsistencies.push_back(std::move(line));
     }
   }
+  for (size_t i = 1; i < all.size() && !dry_run; ++i) remove_unused_state(all[i]);
   for (const auto& [attachment, reason] : report.failed) {
     notice("railcni: " + attachment.key.to_string() + ": " + reason);
   }

@@ -16,7 +16,7 @@ namespace {
 
 #if defined(__x86_64__)
 // Left alone simdjson asks CPUID for the best of its implementations, 10 to 100 us in a virtual
-// machine (see src/start.cc); any of them reads a network configuration in less than that.
+// machine (see tests/bench/README.md); any of them reads a network configuration in less than that.
 [[maybe_unused]] const bool kChosen = [] {
   simdjson::get_active_implementation() = simdjson::get_available_implementations()["fallback"];
   return true;

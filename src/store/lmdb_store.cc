@@ -169,6 +169,9 @@ void LmdbStore::check_file() {
 bool LmdbStore::check_meta(const Txn& txn) {
   if (is_ours_) return true;
   const std::string_view meta = txn.get(schema::table(schema::kMeta)).value_or("");
+  if (meta == schema::kRemoved) {
+    throw Error(Code::kTryAgainLater, path_ + " was removed this moment, since nobody used it");
+  }
   const int version = version_in(meta, file_);
   if (version == schema_version(file_) - 1) return false;
   if (version != schema_version(file_)) throw_foreign(meta);

@@ -77,6 +77,9 @@ namespace railcni::schema {
 constexpr int kPoolsVersion = 2;
 constexpr int kStateVersion = 3;
 
+// The meta of a state that was removed: who opened it before that must not use it.
+constexpr const char* kRemoved = "railcni removed";
+
 constexpr char kMeta = 'M';
 constexpr char kAttachment = 'A';
 constexpr char kDevice = 'D';

@@ -89,6 +89,8 @@ void IpamAdd::read_requests() {
 }
 
 Result IpamAdd::run() {
+  const bool is_new = config_.role == IpamRole::kHostLocal && !has_state(paths_);
+  if (is_new) remove_unused_siblings(paths_);
   state_ = Store::open(Store::File::kState, paths_, Store::Mode::kCreate);
   if (config_.role != IpamRole::kHostLocal) {
     pools_ = Store::open(Store::File::kPools, paths_, Store::Mode::kRead);

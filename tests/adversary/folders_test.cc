@@ -73,6 +73,41 @@ TEST_CASE("a folder that others can write to is not for the state, nor one below
   CHECK(world.runtime.del(world.list(sticky + "/ours"), world.container).ok());
 }
 
+TEST_CASE("the states of networks that nobody uses any more go") {
+  enter_sandbox();
+  const Pod pod;
+  const std::string links = make_folder("bin");
+  REQUIRE(symlink(railcni_binary().c_str(), (links + "/host-local").c_str()) == 0);
+  const Runtime runtime;
+  const Container container{.id = "c1", .netns = pod.path()};
+  const auto call = [&](const std::string& verb, const std::string& network) {
+    const Json list = make_conflist(
+        "1.0.0", network,
+        {Json::object(
+            {{"type", "macvlan"},
+             {"ipam", Json::object({{"type", "host-local"}, {"subnet", "10.1.0.0/29"}})}})});
+    const Call done = exec_plugin(links + "/host-local", runtime.environment(verb, container),
+                                  Runtime::plugin_config(list, 0, container, nullptr).dump());
+    INFO(done.describe());
+    REQUIRE(done.ok());
+  };
+  const auto folder = [](const std::string& network) { return "/run/railcni/networks/" + network; };
+  const auto make_older = [&](const std::string& network) {
+    REQUIRE(
+        run({.argv = {"/usr/bin/touch", "-d", "1 hour ago", folder(network) + "/state.mdb"}}).ok());
+  };
+  for (const char* network : {"used", "old", "young"}) call("ADD", network);
+  for (const char* network : {"old", "young"}) call("DEL", network);
+  for (const char* network : {"used", "old"}) make_older(network);
+  SECTION("when another one comes") { call("ADD", "new"); }
+  SECTION("at railcni gc") { REQUIRE(run({.argv = {railcni_binary(), "gc"}}).ok()); }
+  CHECK_FALSE(std::filesystem::exists(folder("old")));
+  CHECK(std::filesystem::exists(folder("used")));
+  CHECK(std::filesystem::exists(folder("young")));
+  call("ADD", "old");
+  for (const char* network : {"used", "old"}) call("DEL", network);
+}
+
 TEST_CASE("links are not followed to the state") {
   enter_sandbox();
   World world;
