@@ -57,13 +57,19 @@ void lock_within(int fd, LockType type, off_t offset, std::chrono::milliseconds 
     const timespec ts{static_cast<time_t>(nap.count() / 1'000'000'000),
                       nap.count() % 1'000'000'000};
     nanosleep(&ts, nullptr);
-    pause = std::min(pause * 2, std::chrono::microseconds(10'000));
+    pause = std::min<std::chrono::microseconds>(pause * 2, kLongestPause);
   } while (!try_lock(fd, type, offset, what));
 }
 
 void unlock(int fd, off_t offset) {
   struct flock lock = lock_of(F_UNLCK, offset);
   fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+bool is_locked(int fd, off_t offset) {
+  struct flock lock = lock_of(F_WRLCK, offset);
+  lock.l_len = 1;
+  return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 }  // namespace railcni

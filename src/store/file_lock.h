@@ -26,6 +26,12 @@ void lock_within(int fd, LockType type, off_t offset, std::chrono::milliseconds 
 
 void unlock(int fd, off_t offset);
 
+// The longest pause between two looks of lock_within().
+constexpr std::chrono::milliseconds kLongestPause{2};
+
+// Whether another descriptor has a lock on that byte.
+bool is_locked(int fd, off_t offset);
+
 // The process that holds a lock on that byte of the file, in words: "process 4711 (railcni,
 // stopped)". Its number is that of its own PID namespace.
 std::string lock_holder(int fd, off_t offset);

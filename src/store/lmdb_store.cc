@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <thread>
 
 #include "railcni/error.h"
 #include "railcni/fd.h"
@@ -20,6 +21,8 @@ constexpr std::chrono::seconds kTransactionTimeout{10};
 constexpr std::chrono::seconds kOlderTimeout{60};
 // The byte that stands for the whole file: far behind all that it will ever hold.
 constexpr off_t kLockOffset = off_t{1} << 62;
+// Whoever waits for that one has a shared lock on this one.
+constexpr off_t kWaitOffset = kLockOffset - (off_t{1} << 32);
 
 const char* kind_name(Store::File file) { return file == Store::File::kState ? "state" : "pools"; }
 
@@ -57,9 +60,7 @@ bool is_refusal(int rc) { return rc == EROFS || rc == EACCES || rc == EPERM; }
 class LmdbStore::Hold {
  public:
   Hold(LmdbStore& store, LockType type) : store_(store), is_outermost_(store.open_txns_ == 0) {
-    if (is_outermost_) {
-      lock_within(store.fd(), type, kLockOffset, kTransactionTimeout, "the store " + store.path_);
-    }
+    if (is_outermost_) lock(type);
     ++store_.open_txns_;
   }
   ~Hold() {
@@ -70,6 +71,27 @@ class LmdbStore::Hold {
   Hold& operator=(const Hold&) = delete;
 
  private:
+  void lock(LockType type) {
+    const int fd = store_.fd();
+    // One transaction right after the other would leave no moment to those who wait.
+    if (std::exchange(store_.has_worked_, true) && is_locked(fd, kWaitOffset)) {
+      std::this_thread::sleep_for(2 * kLongestPause);
+    }
+    const std::string what = "the store " + store_.path_;
+    if (try_lock(fd, type, kLockOffset, what)) return;
+    const bool is_marked = try_lock(fd, LockType::kShared, kWaitOffset, what);
+    const auto unmark = [&] {
+      if (is_marked) unlock(fd, kWaitOffset);
+    };
+    try {
+      lock_within(fd, type, kLockOffset, kTransactionTimeout, what);
+    } catch (const Error&) {
+      unmark();
+      throw;
+    }
+    unmark();
+  }
+
   LmdbStore& store_;
   bool is_outermost_;
 };

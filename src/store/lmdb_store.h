@@ -72,6 +72,7 @@ class LmdbStore : public Store {
   bool is_ours_ = false;  // a transaction has seen the file's meta, or written it
   size_t map_size_ = 0;
   int open_txns_ = 0;
+  bool has_worked_ = false;  // in a transaction before
 };
 
 }  // namespace railcni
