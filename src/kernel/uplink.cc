@@ -87,6 +87,9 @@ Base find_base(RouteSocket& socket, const UplinkSpec& spec) {
       base.complete = false;
       base.outside.push_back({port, link->index, (link->flags & IFF_UP) != 0});
     } else if (link->master != bond) {
+      // Another ADD may have made the bond since the first look.
+      const auto owner = bond == 0 ? socket.find_link(link->master) : std::nullopt;
+      if (owner && owner->name == spec.base()) return find_base(socket, spec);
       throw Error(Code::kInvalidConfig,
                   "bond " + spec.base() + ": " + port + " is already a port of another interface");
     }

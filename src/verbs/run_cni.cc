@@ -113,7 +113,7 @@ void keep_what_is_needed(Verb verb, bool ipam) {
       // it needs.
       return ipam ? keep_capabilities(kUndo, kNone) : keep_capabilities(kAll, kAll);
     case Verb::kCheck:
-      return ipam ? keep_capabilities(kNone, kNone) : keep_capabilities(kSysAdmin, kSysAdmin);
+      return keep_capabilities(kSysAdmin, ipam ? kNone : kSysAdmin);
     case Verb::kDel:
       return ipam ? keep_capabilities(kNone, kNone) : keep_capabilities(kUndo, kUndo);
     case Verb::kGc:

@@ -171,11 +171,11 @@ TEST_CASE("a VF for user space is configured on the PF alone", "[ethernet]") {
   CHECK(world.runtime.check(list, world.container).ok());
   // As every ADD, it may be repeated.
   CHECK(world.runtime.add(list, world.container).ok());
+  REQUIRE(world.runtime.del(list, world.container).ok());
   const Call mtu = world.runtime.add(
       with_device(sriov_list(make_folder("other"), Json::object({{"mtu", 1400}})), device),
       world.container);
   CHECK_THAT(mtu.msg(), Catch::Contains("vfio-pci"));
-  REQUIRE(world.runtime.del(list, world.container).ok());
   CHECK(machine_changes_since(before) == "");
   CHECK(leased(world.dir).empty());
 
