@@ -286,7 +286,8 @@ std::optional<RuleInfo> parse_rule(const nlmsghdr* header) {
         break;
       case FRA_DST:
         // Without a length it is a rule for all destinations.
-        if (const auto destination = address(*family, attribute); destination && info->dst_len > 0) {
+        if (const auto destination = address(*family, attribute);
+            destination && info->dst_len > 0) {
           rule.to = IpPrefix{*destination, info->dst_len};
         }
         break;

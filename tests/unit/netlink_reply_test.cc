@@ -151,8 +151,8 @@ TEST_CASE("netlink replies: a prefix that is longer than its address is nobody's
   rule.src_len = 0;
   rule.action = FR_ACT_TO_TBL;
   const std::string all(4, '\0');
-  const auto to_all = parse_rule(
-      header_of(message(RTM_NEWRULE, bytes_of(rule) + attribute(FRA_DST, all), 1)));
+  const auto to_all =
+      parse_rule(header_of(message(RTM_NEWRULE, bytes_of(rule) + attribute(FRA_DST, all), 1)));
   REQUIRE(to_all);
   CHECK_FALSE(to_all->to);
   CHECK(to_all->only_from);
